@@ -1,0 +1,94 @@
+//! Calculates the index and stores it: once, or on an interval.
+
+mod settings;
+
+use std::future::Future;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use chrono::{DateTime, Utc};
+use rand::{Rng, RngExt};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tracing::{error, info, warn};
+use wrpi_core::store::{self, Store};
+use wrpi_core::{Reading, Timestamp, Wrpi};
+
+pub use settings::{HELP, Settings, read_interval};
+
+/// Calculates a reading: uniform over 0.000, 0.001, …, 100.000, at the time `now`.
+///
+/// # Errors
+///
+/// When the clock is outside the years 1970 to 9999.
+pub fn calculate(random: &mut impl Rng, now: DateTime<Utc>) -> Result<Reading> {
+    let value = Wrpi::from_thousandths(random.random_range(0..=100_000)).context("0 to 100 is a WRPI")?;
+    let calculated_at = Timestamp::new(now).with_context(|| format!("the clock shows {now}"))?;
+    Ok(Reading { value, calculated_at })
+}
+
+/// Calculates and stores one reading. A failure is tried again, calculating anew, until `deadline` has passed.
+///
+/// # Errors
+///
+/// When the deadline passed: the last failure, with the host, port and database number.
+pub async fn run_once(store: &store::Settings, random: &mut impl Rng, deadline: Duration) -> Result<Reading> {
+    let end = Instant::now() + deadline;
+    let backoff = ExponentialBuilder::new()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(2))
+        .without_max_times();
+    let mut last_error = None;
+    for delay in backoff.build() {
+        match timeout_at(end, attempt(store, random)).await {
+            Ok(Ok(reading)) => return Ok(reading),
+            Ok(Err(error)) => {
+                if last_error.is_none() {
+                    warn!(%error, "could not store a reading, trying again");
+                }
+                last_error = Some(error);
+            }
+            Err(_elapsed) => break,
+        }
+        if Instant::now() + delay >= end {
+            break;
+        }
+        sleep(delay).await;
+    }
+    let error = last_error.unwrap_or_else(|| anyhow::anyhow!("Redis at {}: no answer", store.address()));
+    Err(error.context(format!("no reading stored within {deadline:?}")))
+}
+
+async fn attempt(store: &store::Settings, random: &mut impl Rng) -> Result<Reading> {
+    let mut connection = Store::connect(store).await?;
+    let reading = calculate(random, Utc::now())?;
+    connection.publish(&reading).await?;
+    info!(value = %reading.value, calculated_at = %reading.calculated_at, "reading stored");
+    Ok(reading)
+}
+
+/// Runs [`run_once`] every `period`, the first at once, until `shutdown` completes. A run that fails is logged and
+/// the next one comes at its time.
+pub async fn run_every(
+    period: Duration,
+    store: &store::Settings,
+    random: &mut impl Rng,
+    deadline: Duration,
+    shutdown: impl Future<Output = ()>,
+) {
+    let runs = async {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = run_once(store, random, deadline.min(period)).await {
+                error!("{error:#}");
+            }
+        }
+    };
+    tokio::select! {
+        () = shutdown => {}
+        () = runs => {}
+    }
+}

@@ -1,0 +1,31 @@
+//! The `wrpi-api` binary: serves what Redis holds.
+
+use std::env::var_os;
+
+use prometheus::Registry;
+use tokio::sync::watch;
+use wrpi_api::{Api, Listeners, Settings, serve};
+use wrpi_core::{cli, feed, shutdown};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    cli::command(
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_DESCRIPTION"),
+        env!("CARGO_PKG_VERSION"),
+        &Settings::sections(),
+    )
+    .get_matches();
+    let settings = cli::settings_or_exit(Settings::from_lookup(&|name| var_os(name)));
+    settings.telemetry.init();
+
+    let registry = Registry::new();
+    let metrics = feed::Metrics::register(&registry)?;
+    let (sender, readings) = watch::channel(None);
+    tokio::spawn(feed::follow(settings.store, settings.heartbeat, metrics, sender));
+
+    let listeners = Listeners::bind(&settings.http).await?;
+    let api = Api::new(settings.password, readings);
+    serve(listeners, api, settings.http.allowed_origins, registry, shutdown::signal()?).await;
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! One task that follows the store and passes each new reading on, for ever, whatever happens to the store.
+//!
+//! The store pushes changes (an invalidation message, then one `MGET`); a heartbeat reads again in case the
+//! connection died without a word. A store that refuses to push is polled.
+
+mod metrics;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::store::{self, Store, StoreError};
+use crate::{Reading, ReadingError};
+pub use metrics::Metrics;
+
+/// How often a store is read that does not push.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a half-changed pair may wait for its other half: the Python updater writes the keys one by one.
+const SETTLE_TIME: Duration = Duration::from_millis(20);
+/// A lost store is tried again after the first of these, then less and less often down to the second; each with
+/// jitter of up to as much again.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_LONGEST: Duration = Duration::from_millis(500);
+
+type Found = Option<Result<Reading, ReadingError>>;
+
+/// Follows the store in `settings` and sends every reading that differs from the last. It never returns; drop it
+/// to stop. What the store cannot give, or what is no reading, is logged when it changes and counted, and the
+/// last good reading stays.
+pub async fn follow(
+    settings: store::Settings,
+    heartbeat: Duration,
+    metrics: Metrics,
+    readings: watch::Sender<Option<Reading>>,
+) {
+    let mut feed = Feed { settings, heartbeat, metrics, readings, link: None, found: None };
+    loop {
+        for delay in ExponentialBuilder::new()
+            .with_jitter()
+            .with_min_delay(RETRY_FIRST)
+            .with_max_delay(RETRY_LONGEST)
+            .without_max_times()
+            .build()
+        {
+            let error = feed.session().await;
+            let had_connected = feed.lost(&error);
+            sleep(delay).await;
+            if had_connected {
+                break;
+            }
+        }
+    }
+}
+
+/// How the store was last seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Pushed,
+    Polled,
+    Down,
+}
+
+struct Feed {
+    settings: store::Settings,
+    heartbeat: Duration,
+    metrics: Metrics,
+    readings: watch::Sender<Option<Reading>>,
+    link: Option<Link>,
+    found: Option<Found>,
+}
+
+impl Feed {
+    /// One connection, from its beginning to its end.
+    async fn session(&mut self) -> StoreError {
+        let changed = Arc::new(Notify::new());
+        let (mut store, link, interval) = match Store::connect_tracking(&self.settings, changed.clone()).await {
+            Ok(store) => (store, Link::Pushed, self.heartbeat),
+            Err(refusal) if refusal.is_refusal() => match Store::connect(&self.settings).await {
+                Ok(store) => (store, Link::Polled, POLL_INTERVAL.min(self.heartbeat)),
+                Err(error) => return error,
+            },
+            Err(error) => return error,
+        };
+        loop {
+            match self.read(&mut store, &changed).await {
+                Ok(found) => self.take(link, found),
+                Err(error) => return error,
+            }
+            let _heartbeat = timeout(interval, changed.notified()).await;
+        }
+    }
+
+    async fn read(&self, store: &mut Store, changed: &Notify) -> Result<Found, StoreError> {
+        let found = store.fetch().await?;
+        if !self.is_half_changed(&found) {
+            return Ok(found);
+        }
+        let _other_half = timeout(SETTLE_TIME, changed.notified()).await;
+        store.fetch().await
+    }
+
+    fn is_half_changed(&self, found: &Found) -> bool {
+        match (found, *self.readings.borrow()) {
+            (Some(Err(ReadingError::Incomplete(_))), _) => true,
+            (Some(Ok(new)), Some(old)) => (new.value == old.value) != (new.calculated_at == old.calculated_at),
+            _ => false,
+        }
+    }
+
+    fn take(&mut self, link: Link, found: Found) {
+        self.found_link(link);
+        if let Some(Ok(reading)) = found
+            && self.readings.send_if_modified(|last| last.replace(reading) != Some(reading))
+        {
+            self.metrics.received.inc();
+        }
+        if self.found.as_ref() == Some(&found) {
+            return;
+        }
+        let was_bad = !matches!(self.found, None | Some(Some(Ok(_))));
+        let (redis_host, redis_db) = (&self.settings.host, self.settings.db);
+        match &found {
+            None => warn!(
+                redis_host,
+                redis_db, "no reading in this database; is REDIS_DB the number that the updater writes to?"
+            ),
+            Some(Err(error)) => {
+                self.metrics.rejected.with_label_values(&[error.reason()]).inc();
+                warn!(redis_host, redis_db, %error, "reading rejected, the last good one stays");
+            }
+            Some(Ok(_)) if was_bad => info!(redis_host, redis_db, "good reading in the store again"),
+            Some(Ok(_)) => {}
+        }
+        self.found = Some(found);
+    }
+
+    fn found_link(&mut self, link: Link) {
+        self.metrics.up.set(1);
+        let before = self.link.replace(link);
+        if before == Some(link) {
+            return;
+        }
+        if before.is_some() {
+            self.metrics.reconnects.inc();
+        }
+        let redis = self.settings.address();
+        match link {
+            Link::Polled => warn!(redis, "store connected, but it refuses to push changes; polling every second"),
+            _ => info!(redis, "store connected, changes are pushed"),
+        }
+    }
+
+    /// Notes the end of a session; whether it had begun at all.
+    fn lost(&mut self, error: &StoreError) -> bool {
+        self.metrics.up.set(0);
+        let before = self.link.replace(Link::Down);
+        if before != Some(Link::Down) {
+            warn!(%error, "store lost, trying again until it is back");
+        }
+        matches!(before, Some(Link::Pushed | Link::Polled))
+    }
+}

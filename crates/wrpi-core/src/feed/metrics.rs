@@ -1,0 +1,41 @@
+//! What the feed counts.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::ReadingError;
+
+/// The feed's metrics, kept by the feed alone: no traffic must not look like a dead store.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    pub(super) up: IntGauge,
+    pub(super) reconnects: IntCounter,
+    pub(super) received: IntCounter,
+    pub(super) rejected: IntCounterVec,
+}
+
+impl Metrics {
+    /// Registers the metrics.
+    ///
+    /// # Errors
+    ///
+    /// When `registry` has metrics of these names already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            up: IntGauge::new("wrpi_store_up", "1 while Redis answers, else 0.")?,
+            reconnects: IntCounter::new("wrpi_store_reconnects_total", "Times Redis was lost and found again.")?,
+            received: IntCounter::new("wrpi_readings_received_total", "New readings taken from Redis.")?,
+            rejected: IntCounterVec::new(
+                Opts::new("wrpi_readings_rejected_total", "What Redis held that was no reading, by reason."),
+                &["reason"],
+            )?,
+        };
+        registry.register(Box::new(metrics.up.clone()))?;
+        registry.register(Box::new(metrics.reconnects.clone()))?;
+        registry.register(Box::new(metrics.received.clone()))?;
+        registry.register(Box::new(metrics.rejected.clone()))?;
+        for reason in ReadingError::REASONS {
+            metrics.rejected.with_label_values(&[reason]);
+        }
+        Ok(metrics)
+    }
+}

@@ -1,0 +1,18 @@
+//! What the WRPI services share: the [`Reading`] and its wire forms, the Redis store it is kept in, the feed that
+//! follows the store, and the reading of settings from the environment.
+//!
+//! Nothing here knows of HTTP.
+
+pub mod cli;
+pub mod feed;
+mod reading;
+pub mod settings;
+pub mod shutdown;
+pub mod store;
+pub mod telemetry;
+mod timestamp;
+mod value;
+
+pub use reading::{Reading, ReadingError};
+pub use timestamp::{ParseTimestampError, Timestamp};
+pub use value::{ParseWrpiError, Wrpi};

@@ -1,0 +1,188 @@
+//! The Redis store: the keys, the format of what they hold, and how to connect.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::settings::Reader;
+use crate::{Reading, ReadingError};
+
+/// The prefix of both keys, as a tracking client subscribes to it.
+pub const PREFIX: &str = "wrpi-";
+const VALUE_KEY: &str = "wrpi-latest";
+const TIMESTAMP_KEY: &str = "wrpi-timestamp";
+
+/// How long connecting, and each command, may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where the store is and who asks.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Database number.
+    pub db: u16,
+    /// ACL user; `None` is Redis's default user.
+    pub user: Option<String>,
+    /// Password; `None` where the server wants none.
+    pub password: Option<SecretString>,
+}
+
+impl Settings {
+    /// Reads `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`, `REDIS_USER` and `REDIS_PASS` or `REDIS_PASS_FILE`.
+    pub fn read(reader: &mut Reader<'_>, default_db: u16) -> Self {
+        let not_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Self {
+            host: reader.value("REDIS_HOST", "localhost".to_owned(), "a host name or address", not_empty),
+            port: reader
+                .value("REDIS_PORT", 6379, "a port from 1 to 65535", |text| text.parse().ok().filter(|p| *p > 0)),
+            db: reader.value("REDIS_DB", default_db, "a database number from 0 to 65535", |text| text.parse().ok()),
+            user: reader.value("REDIS_USER", None, "a user name, or empty", |text| Some(not_empty(text))),
+            password: reader.secret("REDIS_PASS"),
+        }
+    }
+
+    /// Where the store is, for messages: host, port and database number.
+    pub fn address(&self) -> String {
+        format!("{}:{}/{}", self.host, self.port, self.db)
+    }
+}
+
+/// Why the store could not be used.
+#[derive(Debug, thiserror::Error)]
+#[error("Redis at {address}: {source}")]
+pub struct StoreError {
+    address: String,
+    source: redis::RedisError,
+}
+
+impl StoreError {
+    /// Whether the server answered and refused, rather than failed: it lacks the command, or the right to it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let kind = self.source.kind();
+        matches!(kind, ErrorKind::RESP3NotSupported)
+            || matches!(kind, ErrorKind::Server(kind) if matches!(kind, redis::ServerErrorKind::NoPerm | redis::ServerErrorKind::ResponseError))
+    }
+}
+
+/// A connection to the store.
+#[derive(Clone, Debug)]
+pub struct Store {
+    address: String,
+    connection: MultiplexedConnection,
+}
+
+impl Store {
+    /// Connects with RESP2, which every Redis speaks.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached in two seconds or refuses the credentials or the database number.
+    pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
+        Self::open(settings, ProtocolVersion::RESP2, AsyncConnectionConfig::new()).await
+    }
+
+    /// Connects with RESP3 and asks for an invalidation message whenever a key with [`PREFIX`] changes. A message
+    /// (or the end of the connection) makes `changed` true for its receiver.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::connect`]; and when the server refuses RESP3 or tracking.
+    pub(crate) async fn connect_tracking(
+        settings: &Settings,
+        changed: std::sync::Arc<tokio::sync::Notify>,
+    ) -> Result<Self, StoreError> {
+        let config = AsyncConnectionConfig::new().set_push_sender(move |_message| {
+            changed.notify_one();
+            Ok::<(), redis::aio::SendError>(())
+        });
+        let mut store = Self::open(settings, ProtocolVersion::RESP3, config).await?;
+        let tracking = redis::cmd("CLIENT").arg(&["TRACKING", "ON", "BCAST", "PREFIX", PREFIX]).to_owned();
+        store.query::<()>(&tracking).await?;
+        Ok(store)
+    }
+
+    async fn open(
+        settings: &Settings,
+        protocol: ProtocolVersion,
+        config: AsyncConnectionConfig,
+    ) -> Result<Self, StoreError> {
+        let address = settings.address();
+        let open = async {
+            // Without CLIENT SETINFO: an ACL need not allow it, and Redis 7.0 does not know it.
+            let mut login = RedisConnectionInfo::default()
+                .set_db(settings.db.into())
+                .set_protocol(protocol)
+                .set_skip_set_lib_name();
+            if let Some(user) = &settings.user {
+                login = login.set_username(user);
+            }
+            if let Some(password) = &settings.password {
+                login = login.set_password(password.expose_secret());
+            }
+            let server = ConnectionAddr::Tcp(settings.host.clone(), settings.port)
+                .into_connection_info()?
+                .set_tcp_settings(redis::io::tcp::TcpSettings::default().set_nodelay(true))
+                .set_redis_settings(login);
+            let config =
+                config.set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
+            redis::Client::open(server)?.get_multiplexed_async_connection_with_config(&config).await
+        };
+        match open.await {
+            Ok(connection) => Ok(Self { address, connection }),
+            Err(source) => Err(StoreError { address, source }),
+        }
+    }
+
+    /// Writes both keys in one command, so that no reader ever sees the one without the other.
+    ///
+    /// # Errors
+    ///
+    /// When the server fails, refuses, or does not answer in two seconds.
+    pub async fn publish(&mut self, reading: &Reading) -> Result<(), StoreError> {
+        let (value, calculated_at) = (reading.value.to_string(), reading.calculated_at.to_string());
+        self.query(redis::cmd("MSET").arg(VALUE_KEY).arg(value).arg(TIMESTAMP_KEY).arg(calculated_at)).await
+    }
+
+    /// Reads both keys in one command: `None` where neither is there, an inner error where what is there is no
+    /// reading.
+    ///
+    /// # Errors
+    ///
+    /// When the server fails, refuses, or does not answer in two seconds.
+    pub async fn fetch(&mut self) -> Result<Option<Result<Reading, ReadingError>>, StoreError> {
+        let mget = redis::cmd("MGET").arg(&[VALUE_KEY, TIMESTAMP_KEY]).to_owned();
+        Ok(match self.query::<(Option<Vec<u8>>, Option<Vec<u8>>)>(&mget).await? {
+            (None, None) => None,
+            (None, Some(_)) => Some(Err(ReadingError::Incomplete(VALUE_KEY))),
+            (Some(_), None) => Some(Err(ReadingError::Incomplete(TIMESTAMP_KEY))),
+            (Some(value), Some(calculated_at)) => Some(Reading::from_stored(&value, &calculated_at)),
+        })
+    }
+
+    async fn query<T: redis::FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, StoreError> {
+        let answer = command.query_async(&mut self.connection).await;
+        answer.map_err(|source| StoreError { address: self.address.clone(), source })
+    }
+}
+
+/// The lines of `--help` on [`Settings`].
+pub fn help(default_db: u16) -> String {
+    format!(
+        "  \
+  REDIS_HOST          host name or address [localhost]
+  REDIS_PORT          port [6379]
+  REDIS_DB            database number [{default_db}]
+  REDIS_USER          ACL user; empty is the default user [empty]
+  REDIS_PASS          password; empty is none [empty]
+  REDIS_PASS_FILE     a file with the password, instead of REDIS_PASS
+"
+    )
+}

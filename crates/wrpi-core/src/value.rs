@@ -1,0 +1,129 @@
+//! The index itself: an exact decimal from 0 to 100.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+
+/// A value of the index: a decimal from 0 to 100, both included.
+///
+/// The digits are kept as they were written (`69.420` stays `69.420`): the value never passes through binary
+/// floating point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wrpi(Decimal);
+
+/// Why a text is not a [`Wrpi`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseWrpiError {
+    /// The text is not digits with at most one decimal point, or has more than 28 decimal places.
+    #[error("not a plain decimal number")]
+    NotDecimal,
+    /// A number above 100. (One below 0 has a sign, which is not plain.)
+    #[error("outside 0 to 100")]
+    OutOfRange,
+}
+
+impl Wrpi {
+    /// A value from thousandths, as an updater calculates it: `69420` is `69.420`. `None` above `100000`.
+    pub fn from_thousandths(thousandths: u32) -> Option<Self> {
+        Self::in_range(Decimal::new(thousandths.into(), 3))
+    }
+
+    /// The nearest binary floating point number, for metrics only.
+    pub fn to_f64(self) -> f64 {
+        use rust_decimal::prelude::ToPrimitive;
+        self.0.to_f64().unwrap_or(f64::NAN)
+    }
+
+    fn in_range(value: Decimal) -> Option<Self> {
+        (Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(&value).then_some(Self(value))
+    }
+}
+
+impl FromStr for Wrpi {
+    type Err = ParseWrpiError;
+
+    /// Reads `digits` or `digits.digits`: no sign, exponent, space or separator, so that what is read can be
+    /// written as a JSON number, digit for digit.
+    fn from_str(text: &str) -> Result<Self, ParseWrpiError> {
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        if !digits(whole) || !digits(fraction) {
+            return Err(ParseWrpiError::NotDecimal);
+        }
+        if whole.trim_start_matches('0').len() > "100".len() {
+            return Err(ParseWrpiError::OutOfRange);
+        }
+        // "Exact": more decimal places than fit are refused, not rounded.
+        let value = Decimal::from_str_exact(text).map_err(|_| ParseWrpiError::NotDecimal)?;
+        Self::in_range(value).ok_or(ParseWrpiError::OutOfRange)
+    }
+}
+
+impl fmt::Display for Wrpi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn plain_decimals_keep_their_digits() {
+        for text in ["69.420", "31.338", "0.0001", "100.0", "100", "0", "0.000", "99.99999999999999", "7.10"] {
+            assert_eq!(text.parse::<Wrpi>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn rubbish_is_rejected_with_its_reason() {
+        use ParseWrpiError::{NotDecimal, OutOfRange};
+        for (text, error) in [
+            ("", NotDecimal),
+            ("nan", NotDecimal),
+            ("NaN", NotDecimal),
+            ("inf", NotDecimal),
+            ("1e1", NotDecimal),
+            ("5e-05", NotDecimal),
+            ("-0", NotDecimal),
+            ("-1", NotDecimal),
+            ("+1", NotDecimal),
+            (" 1", NotDecimal),
+            ("1\n", NotDecimal),
+            ("1_0", NotDecimal),
+            ("1,5", NotDecimal),
+            (".5", NotDecimal),
+            ("5.", NotDecimal),
+            (".", NotDecimal),
+            ("1.2.3", NotDecimal),
+            ("٣", NotDecimal),
+            ("0x10", NotDecimal),
+            ("0.12345678901234567890123456789", NotDecimal),
+            ("100.001", OutOfRange),
+            ("101", OutOfRange),
+            ("99999999999999999999999999999999999999", OutOfRange),
+        ] {
+            assert_eq!(text.parse::<Wrpi>(), Err(error), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn thousandths_make_three_decimals(n in 0_u32..=100_000) {
+            let text = format!("{}.{:03}", n / 1000, n % 1000);
+            prop_assert_eq!(Wrpi::from_thousandths(n).unwrap().to_string(), text.clone());
+            prop_assert_eq!(text.parse::<Wrpi>().unwrap(), Wrpi::from_thousandths(n).unwrap());
+        }
+
+        #[test]
+        fn any_text_is_read_as_a_json_number_or_refused(text in r"\PC*|[0-9.eE+-]{0,40}") {
+            if let Ok(value) = text.parse::<Wrpi>() {
+                prop_assert!((0.0..=100.0).contains(&value.to_f64()));
+                prop_assert_eq!(value.to_string().parse::<Wrpi>().unwrap(), value);
+            }
+        }
+    }
+}

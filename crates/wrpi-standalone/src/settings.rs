@@ -1,0 +1,60 @@
+//! The settings of the all-in-one, and the line that shows how to call it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use rand::distr::{Alphanumeric, SampleString};
+use wrpi_api::{HttpSettings, Password};
+use wrpi_core::settings::{Lookup, Reader, SettingsError};
+use wrpi_core::telemetry;
+
+/// The all-in-one is for a look: it listens on this host alone unless told otherwise.
+const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const GENERATED_LENGTH: usize = 20;
+
+/// All that can be set.
+pub(crate) struct Settings {
+    pub(crate) password: Password,
+    /// How a shell can name the user and the password; with the password itself only where it was made here.
+    pub(crate) curl_user: String,
+    pub(crate) interval: Duration,
+    pub(crate) http: HttpSettings,
+    pub(crate) telemetry: telemetry::Settings,
+}
+
+impl Settings {
+    /// Reads the settings; a password that is not set is made with `random`.
+    pub(crate) fn from_lookup(lookup: Lookup<'_>, random: &mut impl rand::Rng) -> Result<Self, SettingsError> {
+        let mut reader = Reader::new(lookup);
+        let given = reader.secret("APP_PASSWORD").and_then(Password::new);
+        let interval = reader.duration("UPDATE_INTERVAL", Duration::from_secs(60));
+        let http = HttpSettings::read(&mut reader, DEFAULT_HOST);
+        let telemetry = telemetry::Settings::read(&mut reader);
+        let made = Alphanumeric.sample_string(random, GENERATED_LENGTH);
+        let curl_user = match &given {
+            None => format!("any:{made}"),
+            Some(_) if lookup("APP_PASSWORD").is_some() => "\"any:$APP_PASSWORD\"".to_owned(),
+            Some(_) => "\"any:$(cat \"$APP_PASSWORD_FILE\")\"".to_owned(),
+        };
+        let password = given.or_else(|| Password::new(made.into()));
+        reader.finish(())?;
+        let Some(password) = password else { unreachable!("what was made is not empty") };
+        Ok(Self { password, curl_user, interval, http, telemetry })
+    }
+
+    /// The sections of `--help`.
+    pub(crate) fn sections() -> [String; 3] {
+        let interval = "  UPDATE_INTERVAL     the time from one calculation to the next [60s]\n";
+        let http = wrpi_api::help(DEFAULT_HOST, "unset: a random one is made and printed");
+        [interval.to_owned(), http, telemetry::HELP.to_owned()]
+    }
+
+    /// A command that calls the API at `address`, ready to paste.
+    pub(crate) fn curl(&self, address: SocketAddr) -> String {
+        let reachable = match address.ip() {
+            ip if ip.is_unspecified() => SocketAddr::new(DEFAULT_HOST, address.port()),
+            _ => address,
+        };
+        format!("curl -u {} http://{reachable}/v0/wrpi", self.curl_user)
+    }
+}
