@@ -44,10 +44,10 @@ impl Listeners {
         let bind = async |variable, address| {
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on {variable} {address}"))
         };
-        Ok(Self {
-            public: bind("LISTEN_ADDR", settings.listen).await?,
-            admin: bind("ADMIN_ADDR", settings.admin).await?,
-        })
+        let public = bind("LISTEN_ADDR", settings.listen).await?;
+        let admin = bind("ADMIN_ADDR", settings.admin).await?;
+        info!(public = %public.local_addr()?, admin = %admin.local_addr()?, "listening");
+        Ok(Self { public, admin })
     }
 }
 

@@ -27,9 +27,10 @@ async fn main() -> anyhow::Result<()> {
     let mut random: StdRng = rand::make_rng();
     let settings = cli::settings_or_exit(Settings::from_lookup(&|name| var_os(name), &mut random));
 
-    let listeners = Listeners::bind(&settings.http).await?;
-    println!("{}", settings.curl(listeners.public.local_addr()?));
     settings.telemetry.init();
+
+    let listeners = Listeners::bind(&settings.http).await?;
+    println!("{curl}", curl = settings::curl(&settings.curl_user, listeners.public.local_addr()?));
 
     let (sender, readings) = watch::channel(None);
     tokio::spawn(calculate_every(settings.interval, random, sender));

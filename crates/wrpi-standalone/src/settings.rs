@@ -48,13 +48,13 @@ impl Settings {
         let http = wrpi_api::help(DEFAULT_HOST, "unset: a random one is made and printed");
         [interval.to_owned(), http, telemetry::HELP.to_owned()]
     }
+}
 
-    /// A command that calls the API at `address`, ready to paste.
-    pub(crate) fn curl(&self, address: SocketAddr) -> String {
-        let reachable = match address.ip() {
-            ip if ip.is_unspecified() => SocketAddr::new(DEFAULT_HOST, address.port()),
-            _ => address,
-        };
-        format!("curl -u {} http://{reachable}/v0/wrpi", self.curl_user)
-    }
+/// A command that calls the API at `address` as `user`, ready to paste.
+pub(crate) fn curl(user: &str, address: SocketAddr) -> String {
+    let reachable = match address.ip() {
+        ip if ip.is_unspecified() => SocketAddr::new(DEFAULT_HOST, address.port()),
+        _ => address,
+    };
+    format!("curl -u {user} http://{reachable}/v0/wrpi")
 }

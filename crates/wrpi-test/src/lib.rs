@@ -1,1 +1,45 @@
-//! Real parts for the tests of the other crates, none of which it knows.
+//! Real parts for the tests of the other crates, none of which it knows: a private `redis-server`, a service as a
+//! process of its own, and HTTP over a bare socket.
+//!
+//! Everything is started on a free port and killed on drop. What goes wrong here panics: it fails the test.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod http;
+mod process;
+mod redis;
+mod service;
+
+use std::fmt::Debug;
+use std::time::{Duration, Instant};
+
+use rand::distr::{Alphanumeric, SampleString};
+
+pub use http::{Connection, Response, basic, get, send};
+pub use redis::Redis;
+pub use service::Service;
+
+/// The longest wait for anything: far more than it takes, so that only what is broken fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A password that nobody has used before.
+pub fn random_password() -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), 24)
+}
+
+/// Calls `attempt` until `wanted` holds of what it gives, and gives that.
+///
+/// # Panics
+///
+/// When that takes longer than [`PATIENCE`].
+pub fn eventually<T: Debug>(mut attempt: impl FnMut() -> T, wanted: impl Fn(&T) -> bool) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let last = attempt();
+        if wanted(&last) {
+            return last;
+        }
+        assert!(Instant::now() < end, "still not as wanted: {last:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

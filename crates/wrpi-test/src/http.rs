@@ -1,0 +1,138 @@
+//! HTTP/1.1 over a bare socket, so that a test sees what a client sees and can send what no library would.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::PATIENCE;
+
+/// An answer, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl Response {
+    /// The value of a header (`name` in lower case).
+    ///
+    /// # Panics
+    ///
+    /// When it came twice.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let value = values.next();
+        assert_eq!(values.next(), None, "{name} twice in {:?}", self.headers);
+        value
+    }
+}
+
+/// A connection that is kept alive.
+#[derive(Debug)]
+pub struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    /// Connects to `address`.
+    ///
+    /// # Errors
+    ///
+    /// When nothing listens there.
+    pub fn open(address: &str) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Sends the request line `method` `target` with `Host` and `headers`, and reads the answer.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ends before a whole answer.
+    pub fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) -> std::io::Result<Response> {
+        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: test\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        self.write(&format!("{head}\r\n"))?;
+        self.read(method != "HEAD")
+    }
+
+    /// Sends `bytes` as they are.
+    ///
+    /// # Errors
+    ///
+    /// When the connection has ended.
+    pub fn write(&mut self, bytes: &str) -> std::io::Result<()> {
+        self.0.get_mut().write_all(bytes.as_bytes())
+    }
+
+    /// Reads an answer, `with_body` unless the request was HEAD.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ends before a whole answer, or what comes is none.
+    pub fn read(&mut self, with_body: bool) -> std::io::Result<Response> {
+        let broken = |line: &str| std::io::Error::other(format!("not HTTP: {line:?}"));
+        let status_line = self.read_line()?;
+        let status = status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        let mut response =
+            Response { status: status.ok_or_else(|| broken(&status_line))?, headers: Vec::new(), body: String::new() };
+        loop {
+            let line = self.read_line()?;
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(": ").ok_or_else(|| broken(&line))?;
+            response.headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        let length = response.header("content-length").and_then(|length| length.parse().ok());
+        if let Some(length) = length.filter(|_| with_body && response.status != 304) {
+            let mut body = vec![0; length];
+            self.0.read_exact(&mut body)?;
+            response.body = String::from_utf8(body).map_err(std::io::Error::other)?;
+        }
+        Ok(response)
+    }
+
+    /// Whether the peer has closed the connection without another byte.
+    pub fn is_closed(&mut self) -> bool {
+        matches!(self.0.fill_buf(), Ok([]))
+    }
+
+    fn read_line(&mut self) -> std::io::Result<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        let end = std::io::ErrorKind::UnexpectedEof;
+        line.strip_suffix("\r\n").map(str::to_owned).ok_or_else(|| std::io::Error::new(end, format!("after {line:?}")))
+    }
+}
+
+/// One request on a connection of its own.
+///
+/// # Panics
+///
+/// When there is no answer.
+pub fn send(address: &str, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
+    Connection::open(address).and_then(|mut connection| connection.request(method, target, headers)).unwrap()
+}
+
+/// GET with a password.
+///
+/// # Panics
+///
+/// When there is no answer.
+pub fn get(address: &str, target: &str, password: &str) -> Response {
+    send(address, "GET", target, &[("Authorization", &basic(&format!("any:{password}")))])
+}
+
+/// The value of `Authorization` for `user:password`.
+pub fn basic(user_and_password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(user_and_password))
+}

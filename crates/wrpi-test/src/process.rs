@@ -1,0 +1,100 @@
+//! A child process whose output is kept line by line, and which does not outlive its test.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::{PATIENCE, eventually};
+
+/// Lines as they come, and a bell for whoever waits for one.
+type Lines = Arc<(Mutex<Vec<String>>, Condvar)>;
+
+/// A running or ended child.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    lines: Lines,
+}
+
+impl Process {
+    /// Starts `command`, whose piped outputs are kept.
+    pub(crate) fn spawn(command: &mut Command) -> std::io::Result<Self> {
+        let mut child = command.spawn()?;
+        let lines = Lines::default();
+        let outputs: [Option<Box<dyn Read + Send>>; 2] =
+            [child.stdout.take().map(|out| Box::new(out) as _), child.stderr.take().map(|err| Box::new(err) as _)];
+        for output in outputs.into_iter().flatten() {
+            let lines = lines.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    lines.0.lock().unwrap().push(line);
+                    lines.1.notify_all();
+                }
+            });
+        }
+        Ok(Self { child, lines })
+    }
+
+    /// All lines so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.0.lock().unwrap().clone()
+    }
+
+    /// Waits for a line that `wanted` turns into something, from line `from` on; `None` if the process ends
+    /// without one.
+    pub(crate) fn find_line<T>(&mut self, from: usize, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let end = Instant::now() + PATIENCE;
+        let mut has_ended = false;
+        let lines = self.lines.clone();
+        let mut known = lines.0.lock().unwrap();
+        loop {
+            if let Some(found) = known.iter().skip(from).find_map(|line| wanted(line)) {
+                return Some(found);
+            }
+            if has_ended {
+                return None;
+            }
+            assert!(Instant::now() < end, "waited in vain for a line after these: {known:#?}");
+            has_ended = self.child.try_wait().unwrap().is_some();
+            // Once more after the end: its last words may still be under way.
+            known = lines.1.wait_timeout(known, std::time::Duration::from_millis(100)).unwrap().0;
+        }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        eventually(|| self.child.try_wait().unwrap(), Option::is_some).unwrap()
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        // Also ends a stopped process; one that has ended already is only reaped.
+        let _ended_already = self.child.kill();
+        let _status = self.child.wait();
+    }
+
+    /// The process ID.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

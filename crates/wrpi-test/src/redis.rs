@@ -1,0 +1,123 @@
+//! A `redis-server` of the test's own.
+
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::process::Process;
+
+const ADVICE: &str = "The tests need redis-server and redis-cli 6 or newer on PATH: `make test` installs them with \
+                      apt-get; elsewhere install Redis with your package manager.";
+
+/// A private server on a free port of 127.0.0.1, without persistence, killed on drop.
+#[derive(Debug)]
+pub struct Redis {
+    process: Process,
+    port: u16,
+    arguments: Vec<String>,
+    directory: TempDir,
+}
+
+impl Redis {
+    /// Starts a server that accepts connections.
+    ///
+    /// # Panics
+    ///
+    /// Where `redis-server` is not on `PATH`, with advice.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts a server with further `arguments`, such as `["--requirepass", "…"]`.
+    pub fn start_with(arguments: &[&str]) -> Self {
+        let directory = TempDir::new().unwrap();
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        loop {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            // Between there and here another may have taken the port: then there is no process, and another try.
+            if let Some(process) = spawn(port, &arguments, &directory) {
+                return Self { process, port, arguments, directory };
+            }
+        }
+    }
+
+    /// The TCP port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The variables that lead a service to this server, database 0.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![("REDIS_HOST", "127.0.0.1".into()), ("REDIS_PORT", self.port.to_string()), ("REDIS_DB", "0".into())]
+    }
+
+    /// Runs `redis-cli` with `arguments` and gives what it prints, without the last newline.
+    ///
+    /// # Panics
+    ///
+    /// When it fails, or the server answers with an error.
+    pub fn cli(&self, arguments: &[&str]) -> String {
+        let output = Command::new("redis-cli")
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-e"])
+            .args(arguments)
+            .output()
+            .unwrap_or_else(|error| panic!("redis-cli: {error}. {ADVICE}"));
+        let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "redis-cli {arguments:?}: {printed}{errors}");
+        printed.trim_end_matches('\n').to_owned()
+    }
+
+    /// Writes a reading in one command, as the updater does.
+    pub fn write(&self, value: &str, calculated_at: &str) {
+        assert_eq!(self.cli(&["MSET", "wrpi-latest", value, "wrpi-timestamp", calculated_at]), "OK");
+    }
+
+    /// Ends the server at once; all its data are lost.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again on the same port, empty.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.process = spawn(self.port, &self.arguments, &self.directory).expect("the port was this server's own");
+    }
+
+    /// Stops it from running: connections are accepted by the kernel and never answered.
+    pub fn pause(&self) {
+        self.process.signal(Signal::SIGSTOP);
+    }
+
+    /// Undoes [`Redis::pause`].
+    pub fn resume(&self) {
+        self.process.signal(Signal::SIGCONT);
+    }
+}
+
+/// A server that accepts connections at `port`, or `None` if the port is taken.
+fn spawn(port: u16, arguments: &[String], directory: &TempDir) -> Option<Process> {
+    let mut command = Command::new("redis-server");
+    command
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(arguments)
+        .current_dir(directory.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut process = Process::spawn(&mut command).unwrap_or_else(|error| match error.kind() {
+        ErrorKind::NotFound => panic!("redis-server is not on PATH. {ADVICE}"),
+        _ => panic!("redis-server: {error}"),
+    });
+    let is_ready = process.find_line(0, |line| {
+        if line.contains("Ready to accept connections") {
+            return Some(true);
+        }
+        line.contains("Address already in use").then_some(false)
+    });
+    match is_ready {
+        Some(is_ready) => is_ready.then_some(process),
+        None => panic!("redis-server {arguments:?} did not start: {:#?}", process.lines()),
+    }
+}

@@ -1,0 +1,90 @@
+//! One of the services, as a process of its own.
+
+use std::process::{Command, ExitStatus, Stdio};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::process::Process;
+
+/// A spawned service with an environment of its own; its log is JSON and kept. Killed on drop.
+#[derive(Debug)]
+pub struct Service {
+    process: Process,
+}
+
+impl Service {
+    /// Starts the binary at `path` (a test has it as `env!("CARGO_BIN_EXE_…")`) with nothing but `environment`.
+    pub fn spawn<N: AsRef<str>, V: AsRef<str>>(path: &str, environment: impl IntoIterator<Item = (N, V)>) -> Self {
+        let mut command = Command::new(path);
+        command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for (name, value) in environment {
+            command.env(name.as_ref(), value.as_ref());
+        }
+        Self { process: Process::spawn(&mut command).unwrap_or_else(|error| panic!("{path}: {error}")) }
+    }
+
+    /// Everything it has printed so far, line by line.
+    pub fn output(&self) -> Vec<String> {
+        self.process.lines()
+    }
+
+    /// Waits for the first line of the log with this message.
+    ///
+    /// # Panics
+    ///
+    /// When the service ends without it.
+    pub fn logged(&mut self, message: &str) -> Value {
+        self.logged_after(0, message)
+    }
+
+    /// Like [`Service::logged`], but passes over the first `seen` lines of its output.
+    pub fn logged_after(&mut self, seen: usize, message: &str) -> Value {
+        let entry = self.process.find_line(seen, |line| {
+            let entry: Value = serde_json::from_str(line).ok()?;
+            (entry["message"] == message).then_some(entry)
+        });
+        entry.unwrap_or_else(|| panic!("ended without {message:?}: {:#?}", self.output()))
+    }
+
+    /// How many lines of the log so far have this message.
+    pub fn count_logged(&self, message: &str) -> usize {
+        let entries = self.output();
+        entries
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|e| e["message"] == message)
+            .count()
+    }
+
+    /// Waits for a line of the output that `wanted` turns into something.
+    pub fn printed<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> T {
+        let found = self.process.find_line(0, wanted);
+        found.unwrap_or_else(|| panic!("ended without the wanted line: {:#?}", self.output()))
+    }
+
+    /// The address of the listener called `name` (`public` or `admin`), from the log.
+    pub fn address(&mut self, name: &str) -> String {
+        self.logged("listening")[name].as_str().expect("an address").to_owned()
+    }
+
+    /// Asks it to stop, as an orchestrator does.
+    pub fn terminate(&self) {
+        self.process.signal(Signal::SIGTERM);
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.wait()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
+    /// The process ID.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+}
