@@ -1,0 +1,231 @@
+//! The HTTP contract, row by row, as a client of the real binary sees it over a socket.
+
+use wrpi_test::{Connection, Redis, Response, basic, eventually, get, random_password, send};
+
+use crate::api::{Api, BODY, TIMESTAMP, VALUE};
+
+const FORBIDDEN: &str = r#"{"error":"please authenticate to use this API","error_code":"forbidden"}"#;
+
+#[test]
+fn the_right_password_gets_the_reading() {
+    let (api, _redis) = Api::start(&[]);
+    let answer = api.get();
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body, BODY);
+    for (name, value) in [
+        ("content-type", "application/json"),
+        ("content-length", "74"),
+        ("etag", "\"69.420-1613844407\""),
+        ("last-modified", "Sat, 20 Feb 2021 18:06:47 GMT"),
+        ("cache-control", "no-cache"),
+        ("access-control-allow-origin", "*"),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{name}");
+    }
+    assert!(answer.header("date").is_some());
+}
+
+#[test]
+fn head_is_answered_like_get_without_a_body() {
+    let (api, _redis) = Api::start(&[]);
+    let (get, head) = (api.get(), api.send("HEAD", "/v0/wrpi", &[]));
+    assert_eq!(head.status, 200);
+    assert_eq!(head.body, "");
+    let but_date = |answer: Response| answer.headers.into_iter().filter(|(name, _)| name != "date").collect::<Vec<_>>();
+    assert_eq!(but_date(head), but_date(get));
+}
+
+#[test]
+fn what_the_client_has_already_is_not_sent_again() {
+    let (api, redis) = Api::start(&[]);
+    let (etag, date) = ("\"69.420-1613844407\"", "Sat, 20 Feb 2021 18:06:47 GMT");
+    for (method, headers, status) in [
+        ("GET", vec![("If-None-Match", etag)], 304),
+        ("HEAD", vec![("If-None-Match", etag)], 304),
+        ("GET", vec![("If-None-Match", "W/\"a\", W/\"69.420-1613844407\"")], 304),
+        ("GET", vec![("If-None-Match", "*")], 304),
+        ("GET", vec![("If-None-Match", "\"other\"")], 200),
+        ("GET", vec![("If-Modified-Since", date)], 304),
+        ("GET", vec![("If-Modified-Since", "Sat, 20 Feb 2021 18:06:46 GMT")], 200),
+        ("GET", vec![("If-None-Match", "\"other\""), ("If-Modified-Since", date)], 200),
+    ] {
+        let answer = api.send(method, "/v0/wrpi", &headers);
+        assert_eq!(answer.status, status, "{method} {headers:?}");
+        assert_eq!(answer.header("etag"), Some(etag));
+        assert_eq!(answer.header("last-modified"), Some(date));
+        if status == 304 {
+            assert_eq!((answer.body.as_str(), answer.header("content-type")), ("", None));
+        }
+    }
+    redis.write("69.421", TIMESTAMP);
+    eventually(|| api.send("GET", "/v0/wrpi", &[("If-None-Match", etag)]), |answer| answer.status == 200);
+}
+
+#[test]
+fn a_browser_may_ask_before_it_asks() {
+    let (api, _redis) = Api::start(&[]);
+    for target in ["/v0/wrpi", "/"] {
+        let preflight = [
+            ("Origin", "https://app.example.com"),
+            ("Access-Control-Request-Method", "GET"),
+            ("Access-Control-Request-Headers", "authorization"),
+        ];
+        let answer = send(&api.address, "OPTIONS", target, &preflight);
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(answer.header("access-control-allow-methods"), Some("GET,HEAD"));
+        assert_eq!(answer.header("access-control-max-age"), Some("7200"));
+        assert_eq!(answer.header("content-length"), None, "RFC 9110, section 8.6");
+        let allowed = answer.header("access-control-allow-headers").unwrap().to_ascii_lowercase();
+        assert!(allowed.split(',').any(|name| name.trim() == "authorization"), "{allowed}");
+    }
+}
+
+#[test]
+fn only_listed_origins_may_read_answers() {
+    let origins = "https://app.example.com, http://localhost:3000";
+    let (api, _redis) = Api::start(&[("CORS_ALLOWED_ORIGINS", origins)]);
+    for (origin, allowed) in [
+        ("https://app.example.com", Some("https://app.example.com")),
+        ("http://localhost:3000", Some("http://localhost:3000")),
+        ("https://evil.example.com", None),
+        ("null", None),
+    ] {
+        let answers = [
+            api.send("GET", "/v0/wrpi", &[("Origin", origin)]),
+            send(&api.address, "GET", "/v0/wrpi", &[("Origin", origin)]),
+        ];
+        assert_eq!(answers.each_ref().map(|answer| answer.status), [200, 401]);
+        for answer in answers {
+            assert_eq!(answer.header("access-control-allow-origin"), allowed);
+            assert!(answer.header("vary").unwrap().to_ascii_lowercase().contains("origin"));
+        }
+    }
+}
+
+#[test]
+fn without_the_password_there_is_only_401() {
+    let (api, _redis) = Api::start(&[]);
+    let wrong = basic(&format!("any:{}", random_password()));
+    let longer = basic(&format!("any:{}x", api.password));
+    let shorter = basic(&format!("any:{}", &api.password[1..]));
+    let right = basic(&format!("any:{}", api.password));
+    let other_scheme = right.replace("Basic", "Bearer");
+    for headers in [
+        vec![],
+        vec![("Authorization", wrong.as_str())],
+        vec![("Authorization", &longer)],
+        vec![("Authorization", &shorter)],
+        vec![("Authorization", &other_scheme)],
+        vec![("Authorization", "Basic")],
+        vec![("Authorization", "Basic ???")],
+        vec![("Authorization", &right), ("Authorization", &wrong)],
+    ] {
+        let answer = send(&api.address, "GET", "/v0/wrpi", &headers);
+        assert_eq!((answer.status, answer.body.as_str()), (401, FORBIDDEN));
+        assert_eq!(answer.header("www-authenticate"), Some(r#"Basic realm="wayhome wrpi", charset="UTF-8""#));
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(answer.header("etag"), None);
+    }
+}
+
+#[test]
+fn the_form_of_right_credentials_does_not_matter() {
+    let password = format!("colon:ümläut 日本 {}", random_password());
+    let (api, _redis) = Api::start(&[("APP_PASSWORD", &password)]);
+    for user in ["any", "", "someone else", "üser"] {
+        let credentials = basic(&format!("{user}:{password}"));
+        for form in [
+            credentials.clone(),
+            credentials.replace("Basic ", "basic "),
+            credentials.replace("Basic ", "BASIC    "),
+            format!("{credentials}  "),
+        ] {
+            let answer = send(&api.address, "GET", "/v0/wrpi", &[("Authorization", &form)]);
+            assert_eq!((answer.status, answer.body.as_str()), (200, BODY), "{user}");
+        }
+    }
+}
+
+#[test]
+fn no_reading_is_503_but_only_to_those_who_may_know() {
+    let redis = Redis::start();
+    let api = Api::follow(&redis, &[]);
+    let answer = api.get();
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.body, r#"{"error":"no reading is known yet, try again soon","error_code":"unavailable"}"#);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
+    assert_eq!(send(&api.address, "GET", "/v0/wrpi", &[]).status, 401);
+    assert_eq!(send(&api.admin, "GET", "/readyz", &[]).status, 503);
+    assert_eq!(send(&api.admin, "GET", "/livez", &[]).status, 200);
+    redis.write(VALUE, TIMESTAMP);
+    eventually(|| send(&api.admin, "GET", "/readyz", &[]).status, |status| *status == 200);
+    assert_eq!(api.get().body, BODY);
+}
+
+#[test]
+fn what_is_not_there_is_said_in_json() {
+    let (api, _redis) = Api::start(&[]);
+    for (method, target, status, code, allow) in [
+        ("GET", "/v0/wrpi/", 404, "not_found", None),
+        ("GET", "/v1/wrpi", 404, "not_found", None),
+        ("GET", "/%2e%2e/etc/passwd", 404, "not_found", None),
+        ("GET", "/metrics", 404, "not_found", None),
+        ("GET", "/readyz", 404, "not_found", None),
+        ("GET", "/livez", 404, "not_found", None),
+        ("POST", "/v0/wrpi", 405, "method_not_allowed", Some("GET,HEAD")),
+        ("DELETE", "/", 405, "method_not_allowed", Some("GET,HEAD")),
+        ("PURGE", "/v0/wrpi", 405, "method_not_allowed", Some("GET,HEAD")),
+    ] {
+        let answer = api.send(method, target, &[("Content-Length", "0")]);
+        assert_eq!(answer.status, status, "{method} {target}");
+        assert!(answer.body.ends_with(&format!(r#","error_code":"{code}"}}"#)), "{}", answer.body);
+        assert!(answer.body.starts_with(r#"{"error":""#), "{}", answer.body);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert_eq!(answer.header("allow"), allow, "{method} {target}");
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    }
+}
+
+#[test]
+fn the_index_needs_no_password() {
+    let redis = Redis::start();
+    let api = Api::follow(&redis, &[]);
+    let answer = send(&api.address, "GET", "/", &[]);
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+    assert!(answer.body.contains("GET /v0/wrpi"), "{}", answer.body);
+}
+
+#[test]
+fn a_connection_is_kept_for_many_requests_and_pipelines_them() {
+    let (api, _redis) = Api::start(&[]);
+    let credentials = basic(&format!("any:{}", api.password));
+    let mut connection = Connection::open(&api.address).unwrap();
+    for (credentials, status) in [(credentials.as_str(), 200), ("none", 401), (&credentials, 200)] {
+        let answer = connection.request("GET", "/v0/wrpi", &[("Authorization", credentials)]).unwrap();
+        assert_eq!(answer.status, status);
+    }
+    let request = format!("GET /v0/wrpi HTTP/1.1\r\nHost: test\r\nAuthorization: {credentials}\r\n\r\n");
+    connection.write(&request.repeat(3)).unwrap();
+    for _ in 0..3 {
+        assert_eq!(connection.read(true).unwrap().body, BODY);
+    }
+}
+
+#[test]
+fn credentials_are_never_logged() {
+    let (mut api, _redis) = Api::start(&[("RUST_LOG", "trace")]);
+    let guess = random_password();
+    assert_eq!(get(&api.address, "/v0/wrpi", &guess).status, 401);
+    assert_eq!(api.get().status, 200);
+    api.service.terminate();
+    assert!(api.service.wait().success());
+    let log = api.service.output().join("\n");
+    assert!(log.contains("stopped"), "there is a log: {log}");
+    for secret in [&api.password, &guess, &basic(&format!("any:{}", api.password)), &basic(&format!("any:{guess}"))] {
+        assert!(!log.contains(secret.as_str()));
+    }
+}

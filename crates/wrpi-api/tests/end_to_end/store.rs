@@ -1,0 +1,164 @@
+//! What the store holds is what is served, as soon as it changes; what is no reading is refused.
+
+use std::time::{Duration, Instant};
+
+use wrpi_test::{Redis, eventually, random_password};
+
+use crate::api::{Api, BODY, TIMESTAMP, VALUE};
+
+/// So long that only a push can bring a change in time.
+const NO_HEARTBEAT: (&str, &str) = ("REDIS_HEARTBEAT", "60m");
+const REJECTED: &str = "reading rejected, the last good one stays";
+
+/// How often the server has run MGET.
+fn reads(redis: &Redis) -> u64 {
+    let stats = redis.cli(&["INFO", "commandstats"]);
+    let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_mget:calls=")?.split(',').next());
+    calls.map_or(0, |calls| calls.parse().unwrap())
+}
+
+#[test]
+fn a_write_is_served_within_100_ms() {
+    let (api, redis) = Api::start(&[NO_HEARTBEAT]);
+    let mut delays: Vec<Duration> = (0..21)
+        .map(|n| {
+            let value = format!("{n}.000");
+            redis.write(&value, TIMESTAMP);
+            let written = Instant::now();
+            api.serves_value(&value);
+            written.elapsed()
+        })
+        .collect();
+    delays.sort();
+    assert!(delays[10] < Duration::from_millis(100), "{delays:?}");
+}
+
+#[test]
+fn requests_cost_no_redis_command_and_a_write_costs_one_read() {
+    let (api, redis) = Api::start(&[NO_HEARTBEAT]);
+    let before = reads(&redis);
+    for _ in 0..500 {
+        assert_eq!(api.get().status, 200);
+    }
+    assert_eq!(reads(&redis), before);
+    redis.write("1.000", "2021-02-20T18:07:47");
+    api.serves_value("1.000");
+    assert_eq!(reads(&redis), before + 1);
+}
+
+#[test]
+fn the_python_updater_s_two_writes_are_one_reading() {
+    let redis = Redis::start();
+    let api = Api::follow(&redis, &[NO_HEARTBEAT]);
+    redis.cli(&["SET", "wrpi-latest", VALUE]);
+    redis.cli(&["SET", "wrpi-timestamp", TIMESTAMP]);
+    api.serves(BODY);
+}
+
+#[test]
+fn every_form_is_served_in_the_contract_s() {
+    let (api, redis) = Api::start(&[NO_HEARTBEAT]);
+    for value in ["31.338", "0.0001", "100.0", "0", "100", "0.000", "99.9999999999999999999999999", "007.10"] {
+        redis.write(value, TIMESTAMP);
+        let digits = value.strip_prefix("00").unwrap_or(value);
+        api.serves(&BODY.replace(VALUE, digits));
+    }
+    for (stored, served) in [
+        ("2026-11-23T20:53:24.786604", "2026-11-23T20:53:24+0000"),
+        ("2026-11-23T20:53:25", "2026-11-23T20:53:25+0000"),
+        ("2026-11-23T20:53:26Z", "2026-11-23T20:53:26+0000"),
+        ("2026-11-23T20:53:27.9+0000", "2026-11-23T20:53:27+0000"),
+        ("2026-11-23T20:53:28+00:00", "2026-11-23T20:53:28+0000"),
+        ("2026-11-24T00:30:00+01:00", "2026-11-23T23:30:00+0000"),
+    ] {
+        redis.write(VALUE, stored);
+        api.serves(&BODY.replace("2021-02-20T18:06:47+0000", served));
+    }
+}
+
+#[test]
+fn rubbish_is_logged_and_counted_and_the_last_good_reading_stays() {
+    let (mut api, redis) = Api::start(&[NO_HEARTBEAT]);
+    let rubbish: [&[&str]; 11] = [
+        &["MSET", "wrpi-latest", "100.001", "wrpi-timestamp", TIMESTAMP],
+        &["SET", "wrpi-latest", "-1"],
+        &["SET", "wrpi-latest", "nan"],
+        &["SET", "wrpi-latest", "5e-05"],
+        &["SET", "wrpi-latest", ""],
+        &["EVAL", r"return redis.call('SET', 'wrpi-latest', '\255\254')", "0"],
+        &["EVAL", "redis.call('DEL', 'wrpi-latest') return redis.call('LPUSH', 'wrpi-latest', '1')", "0"],
+        &["DEL", "wrpi-latest"],
+        &["MSET", "wrpi-latest", VALUE, "wrpi-timestamp", "yesterday"],
+        &["SET", "wrpi-timestamp", "1613844407"],
+        &["DEL", "wrpi-timestamp"],
+    ];
+    let mut found = Vec::new();
+    for command in rubbish {
+        let seen = api.service.output().len();
+        redis.cli(command);
+        // A list in place of the value is found as absent, and so is nothing in its place.
+        if command != ["DEL", "wrpi-latest"] {
+            found.push(api.service.logged_after(seen, REJECTED)["error"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(api.get().body, BODY, "{command:?}");
+    }
+    assert_eq!(
+        found,
+        [
+            r#"value "100.001" is outside 0 to 100"#,
+            r#"value "-1" is not a plain decimal number"#,
+            r#"value "nan" is not a plain decimal number"#,
+            r#"value "5e-05" is not a plain decimal number"#,
+            r#"value "" is not a plain decimal number"#,
+            r#"value "\xff\xfe" is not a plain decimal number"#,
+            "wrpi-latest is missing or not a string, while the other key is there",
+            r#"timestamp "yesterday" is not an ISO 8601 date and time"#,
+            r#"timestamp "1613844407" is not an ISO 8601 date and time"#,
+            "wrpi-timestamp is missing or not a string, while the other key is there",
+        ]
+    );
+    for (reason, count) in
+        [("value_out_of_range", "1"), ("value_not_decimal", "5"), ("incomplete", "2"), ("timestamp_unreadable", "2")]
+    {
+        assert_eq!(api.metric(&format!("wrpi_readings_rejected_total{{reason=\"{reason}\"}}")), count);
+    }
+    redis.write("1.000", TIMESTAMP);
+    api.serves_value("1.000");
+    api.service.logged("good reading in the store again");
+}
+
+#[test]
+fn the_same_rubbish_is_logged_once_however_often_it_is_read() {
+    let (mut api, redis) = Api::start(&[("REDIS_HEARTBEAT", "5ms")]);
+    redis.write("rubbish", TIMESTAMP);
+    api.service.logged(REJECTED);
+    let before = reads(&redis);
+    eventually(|| reads(&redis), |now| *now > before + 20);
+    assert_eq!(api.service.count_logged(REJECTED), 1);
+}
+
+#[test]
+fn keys_in_another_database_are_missed_with_advice() {
+    let redis = Redis::start();
+    redis.write(VALUE, TIMESTAMP);
+    let mut api = Api::follow(&redis, &[("REDIS_DB", "3")]);
+    let entry = api.service.logged("no reading in this database; is REDIS_DB the number that the updater writes to?");
+    assert_eq!((&entry["redis_host"], &entry["redis_db"]), (&"127.0.0.1".into(), &3.into()));
+    assert_eq!(api.get().status, 503);
+}
+
+#[test]
+fn a_server_that_does_not_push_is_polled() {
+    let (redis, password) = (Redis::start(), random_password());
+    let password_rule = format!(">{password}");
+    redis.cli(&["ACL", "SETUSER", "api", "on", &password_rule, "~wrpi-*", "+mget", "+hello", "+select"]);
+    let mut api = Api::follow(&redis, &[("REDIS_USER", "api"), ("REDIS_PASS", &password)]);
+    let refused = "store connected, but it refuses to push changes; polling every second";
+    api.service.logged(refused);
+    for value in ["1.000", "2.000"] {
+        redis.write(value, TIMESTAMP);
+        api.serves_value(value);
+    }
+    assert_eq!(api.service.count_logged(refused), 1);
+    assert_eq!(api.metric("wrpi_store_up"), "1");
+}
