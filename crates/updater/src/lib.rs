@@ -83,12 +83,38 @@ pub async fn run_every(
         loop {
             ticks.tick().await;
             if let Err(error) = run_once(store, random, deadline.min(period)).await {
-                error!("{error:#}");
+                error!(error = format!("{error:#}"), "no reading stored");
             }
         }
     };
     tokio::select! {
         () = shutdown => {}
         () = runs => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    #[test]
+    fn values_are_uniform_over_the_whole_range_and_the_time_is_the_clock_s() {
+        let now = DateTime::from_timestamp(1_613_844_407, 786_604_000).unwrap();
+        let random = &mut StdRng::seed_from_u64(1);
+        let mut tenths = [0; 10];
+        for _ in 0..20_000 {
+            let reading = calculate(random, now).unwrap();
+            assert_eq!(reading.calculated_at.to_string(), "2021-02-20T18:06:47+0000");
+            tenths[(reading.value.to_f64() / 10.0).min(9.0) as usize] += 1;
+        }
+        assert!(tenths.iter().all(|count| (1_800..2_200).contains(count)), "{tenths:?}");
+    }
+
+    #[test]
+    fn a_clock_outside_what_can_be_written_is_an_error() {
+        let error = calculate(&mut StdRng::seed_from_u64(1), DateTime::<Utc>::MAX_UTC).unwrap_err();
+        assert!(error.to_string().starts_with("the clock shows +262142-"), "{error}");
     }
 }

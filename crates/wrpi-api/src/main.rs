@@ -1,6 +1,7 @@
 //! The `wrpi-api` binary: serves what Redis holds.
 
 use std::env::var_os;
+use std::process::ExitCode;
 
 use prometheus::Registry;
 use tokio::sync::watch;
@@ -8,14 +9,12 @@ use wrpi_api::{Api, Listeners, Settings, serve};
 use wrpi_core::{cli, feed, shutdown};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    cli::command(
-        env!("CARGO_PKG_NAME"),
-        env!("CARGO_PKG_DESCRIPTION"),
-        env!("CARGO_PKG_VERSION"),
-        &Settings::sections(),
-    )
-    .get_matches();
+async fn main() -> ExitCode {
+    cli::exit_code(run().await)
+}
+
+async fn run() -> anyhow::Result<()> {
+    cli::parse(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"), env!("CARGO_PKG_VERSION"), &Settings::sections());
     let settings = cli::settings_or_exit(Settings::from_lookup(&|name| var_os(name)));
     settings.telemetry.init();
 

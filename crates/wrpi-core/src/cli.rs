@@ -1,13 +1,15 @@
 //! The command line that every binary has: `--help` and `--version`. All else is set by environment variables.
 
+use std::fmt::Display;
+use std::process::ExitCode;
+
 use clap::Command;
 
-/// A command with `--help`, which lists the environment variables of `sections`, and `--version`.
-pub fn command(name: &'static str, about: &'static str, version: &'static str, sections: &[String]) -> Command {
-    Command::new(name)
-        .about(about)
-        .version(version)
-        .after_help(format!("Environment variables [default]:\n{}", sections.concat()))
+/// Answers `--help`, which lists the environment variables of `sections`, and `--version`, and ends the process on
+/// anything else but no argument at all.
+pub fn parse(name: &'static str, about: &'static str, version: &'static str, sections: &[String]) {
+    let variables = format!("Environment variables [default]:\n{}", sections.concat());
+    Command::new(name).about(about).version(version).after_help(variables).get_matches();
 }
 
 /// Unwraps settings, or ends the process with exit code 2 after a line for each bad one on standard error.
@@ -16,4 +18,15 @@ pub fn settings_or_exit<T>(settings: Result<T, crate::settings::SettingsError>) 
         eprintln!("{error}");
         std::process::exit(2);
     })
+}
+
+/// The exit code of a process that did its work, or 1 after a line in the log that says why it could not.
+pub fn exit_code(outcome: Result<(), impl Display>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "ended with an error");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -96,19 +96,11 @@ impl Feed {
 
     async fn read(&self, store: &mut Store, changed: &Notify) -> Result<Found, StoreError> {
         let found = store.fetch().await?;
-        if !self.is_half_changed(&found) {
+        if !is_half_changed(*self.readings.borrow(), &found) {
             return Ok(found);
         }
         let _other_half = timeout(SETTLE_TIME, changed.notified()).await;
         store.fetch().await
-    }
-
-    fn is_half_changed(&self, found: &Found) -> bool {
-        match (found, *self.readings.borrow()) {
-            (Some(Err(ReadingError::Incomplete(_))), _) => true,
-            (Some(Ok(new)), Some(old)) => (new.value == old.value) != (new.calculated_at == old.calculated_at),
-            _ => false,
-        }
     }
 
     fn take(&mut self, link: Link, found: Found) {
@@ -162,5 +154,38 @@ impl Feed {
             warn!(%error, "store lost, trying again until it is back");
         }
         matches!(before, Some(Link::Pushed | Link::Polled))
+    }
+}
+
+/// Whether only one of the two keys has changed since `last`, so that the other may be about to.
+fn is_half_changed(last: Option<Reading>, found: &Found) -> bool {
+    match (found, last) {
+        (Some(Err(ReadingError::Incomplete(_))), _) => true,
+        (Some(Ok(new)), Some(old)) => (new.value == old.value) != (new.calculated_at == old.calculated_at),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_half_changed_when_one_key_is_new_and_the_other_is_not() {
+        let reading =
+            |value: &[u8], second: u8| Reading::from_stored(value, format!("2021-02-20T18:06:{second:02}").as_bytes());
+        let last = reading(b"1", 1).ok();
+        for (found, half) in [
+            (None, false),
+            (Some(reading(b"1", 1)), false),
+            (Some(reading(b"2", 2)), false),
+            (Some(reading(b"2", 1)), true),
+            (Some(reading(b"1", 2)), true),
+            (Some(reading(b"rubbish", 2)), false),
+            (Some(Err(ReadingError::Incomplete("wrpi-timestamp"))), true),
+        ] {
+            assert_eq!(is_half_changed(last, &found), half, "{found:?}");
+        }
+        assert!(!is_half_changed(None, &Some(reading(b"1", 1))));
     }
 }

@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Instant;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -18,6 +19,7 @@ type Lines = Arc<(Mutex<Vec<String>>, Condvar)>;
 pub(crate) struct Process {
     child: Child,
     lines: Lines,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Process {
@@ -27,16 +29,17 @@ impl Process {
         let lines = Lines::default();
         let outputs: [Option<Box<dyn Read + Send>>; 2] =
             [child.stdout.take().map(|out| Box::new(out) as _), child.stderr.take().map(|err| Box::new(err) as _)];
-        for output in outputs.into_iter().flatten() {
+        let read = |output: Box<dyn Read + Send>| {
             let lines = lines.clone();
             std::thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
                     lines.0.lock().unwrap().push(line);
                     lines.1.notify_all();
                 }
-            });
-        }
-        Ok(Self { child, lines })
+            })
+        };
+        let readers = outputs.into_iter().flatten().map(read).collect();
+        Ok(Self { child, lines, readers })
     }
 
     /// All lines so far.
@@ -61,7 +64,7 @@ impl Process {
             assert!(Instant::now() < end, "waited in vain for a line after these: {known:#?}");
             has_ended = self.child.try_wait().unwrap().is_some();
             // Once more after the end: its last words may still be under way.
-            known = lines.1.wait_timeout(known, std::time::Duration::from_millis(100)).unwrap().0;
+            known = lines.1.wait_timeout(known, Duration::from_millis(100)).unwrap().0;
         }
     }
 
@@ -70,9 +73,11 @@ impl Process {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
 
-    /// Waits for the end.
+    /// Waits for the end, and for the last line.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        eventually(|| self.child.try_wait().unwrap(), Option::is_some).unwrap()
+        let status = eventually(|| self.child.try_wait().unwrap(), Option::is_some).unwrap();
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        status
     }
 
     /// Whether it still runs.

@@ -8,3 +8,4 @@ mod settings;
 mod stop;
 mod store;
 mod store_faults;
+mod whole_system;

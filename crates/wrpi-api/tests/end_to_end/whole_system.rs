@@ -1,0 +1,25 @@
+//! From the updater through Redis to the client.
+
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use wrpi_core::store;
+use wrpi_test::Redis;
+
+use crate::api::Api;
+
+#[test]
+fn what_the_updater_stores_is_served() {
+    let redis = Redis::start();
+    let api = Api::follow(&redis, &[("REDIS_HEARTBEAT", "60m")]);
+    let settings = store::Settings { host: "127.0.0.1".into(), port: redis.port(), db: 0, user: None, password: None };
+    for _ in 0..3 {
+        let random = &mut rand::rng();
+        let run = updater::run_once(&settings, random, Duration::from_secs(10));
+        let stored = Runtime::new().unwrap().block_on(run).unwrap();
+        api.serves(&format!(
+            r#"{{"latest_value":{},"latest_calculation_at":"{}"}}"#,
+            stored.value, stored.calculated_at
+        ));
+    }
+}

@@ -1,0 +1,70 @@
+//! The all-in-one: started with nothing set, it serves a live reading to whoever pastes the line that it prints.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::process::Command;
+
+use wrpi_test::{Service, eventually, get, random_password};
+
+const STANDALONE: &str = env!("CARGO_BIN_EXE_wrpi-standalone");
+
+/// Starts it on free ports; gives the user and the address of the printed line too.
+fn start(more: &[(&str, &str)]) -> (Service, String, String) {
+    let free = [("LISTEN_ADDR", "127.0.0.1:0"), ("ADMIN_ADDR", "127.0.0.1:0")];
+    let mut service = Service::spawn(STANDALONE, free.into_iter().chain(more.iter().copied()));
+    let (user, address) = service.printed(|line| {
+        let (user, url) = line.strip_prefix("curl -u ")?.rsplit_once(' ')?;
+        let address = url.strip_prefix("http://")?.strip_suffix("/v0/wrpi")?;
+        Some((user.to_owned(), address.to_owned()))
+    });
+    (service, user, address)
+}
+
+#[test]
+fn the_printed_line_gets_a_reading_and_soon_a_new_one() {
+    let (mut service, user, address) = start(&[("UPDATE_INTERVAL", "20ms")]);
+    let password = user.strip_prefix("any:").unwrap();
+    assert!(password.len() >= 20 && password.bytes().all(|b| b.is_ascii_alphanumeric()), "{password}");
+    let first = eventually(|| get(&address, "/v0/wrpi", password), |answer| answer.status == 200).body;
+    assert!(first.starts_with(r#"{"latest_value":"#), "{first}");
+    eventually(|| get(&address, "/v0/wrpi", password).body, |body| *body != first);
+    assert_eq!(get(&address, "/v0/wrpi", "guess").status, 401);
+    service.terminate();
+    assert_eq!(service.wait().code(), Some(0));
+}
+
+#[test]
+fn each_start_makes_a_password_of_its_own() {
+    assert_ne!(start(&[]).1, start(&[]).1);
+}
+
+#[test]
+fn a_given_password_is_used_and_not_printed() {
+    let password = random_password();
+    let (service, user, address) = start(&[("APP_PASSWORD", &password)]);
+    assert_eq!(user, r#""any:$APP_PASSWORD""#);
+    eventually(|| get(&address, "/v0/wrpi", &password).status, |status| *status == 200);
+    assert!(!service.output().join("\n").contains(&password));
+}
+
+#[test]
+fn a_bad_setting_ends_it_with_exit_code_2() {
+    let mut service = Service::spawn(STANDALONE, [("UPDATE_INTERVAL", "never")]);
+    assert_eq!(service.wait().code(), Some(2));
+    let allowed = "allowed: a time above zero and up to a day, such as 500ms, 30s (or just 30) or 5m";
+    assert_eq!(service.output(), [format!("UPDATE_INTERVAL is \"never\"; {allowed}")]);
+}
+
+#[test]
+fn help_lists_the_variables_and_version_the_version() {
+    let print = |flag: &str| {
+        let output = Command::new(STANDALONE).arg(flag).env_clear().output().unwrap();
+        assert!(output.status.success(), "{flag}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let help = print("--help");
+    for name in ["UPDATE_INTERVAL", "APP_PASSWORD", "LISTEN_ADDR", "ADMIN_ADDR", "LOG_FORMAT"] {
+        assert!(help.contains(&format!("\n  {name} ")), "{name} in {help}");
+    }
+    assert_eq!(print("--version"), concat!("wrpi-standalone ", env!("CARGO_PKG_VERSION"), "\n"));
+}
