@@ -31,4 +31,4 @@ lint: ## formatting, clippy and rustdoc, warnings denied
 .PHONY: deny
 deny: ## licences, bans and sources of the dependencies (cargo-deny, installed where it is missing)
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked --quiet cargo-deny@0.20.2
-	$(CARGO) deny --all-features check licenses bans sources
+	$(CARGO) deny --all-features check --hide-inclusion-graph licenses bans sources
