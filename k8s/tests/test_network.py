@@ -1,0 +1,89 @@
+"""What the network policies, all together, let through."""
+
+import pytest
+
+
+def selected_by(policy, template):
+    labels = template["metadata"]["labels"]
+    selector = policy["spec"]["podSelector"]
+    matches = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+    for expression in selector.get("matchExpressions", []):
+        assert expression["operator"] == "In"
+        matches = matches and labels.get(expression["key"]) in expression["values"]
+    return matches
+
+
+def rules(objects, name, direction):
+    """All rules of `direction` (ingress or egress) for a pod, as (peers, ports); no peers means everyone."""
+    peers = "from" if direction == "ingress" else "to"
+    return [
+        (rule.get(peers), {port["port"] for port in rule["ports"]})
+        for policy in objects.of("NetworkPolicy")
+        if selected_by(policy, objects.pods()[name])
+        for rule in policy["spec"].get(direction, [])
+    ]
+
+
+def is_in_this_namespace(peer):
+    return peer.keys() == {"podSelector"}
+
+
+def redis_port(objects):
+    return int(objects.one("ConfigMap", "redis")["data"]["port"])
+
+
+def test_every_pod_is_denied_by_default_in_both_directions(objects):
+    policy = objects.one("NetworkPolicy", "default-deny")["spec"]
+    assert policy == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for policy in objects.of("NetworkPolicy"):
+        spec = policy["spec"]
+        for direction in ("ingress", "egress"):
+            assert direction not in spec or direction.capitalize() in spec["policyTypes"], policy["metadata"]["name"]
+
+
+def test_the_world_reaches_the_public_port_only(objects):
+    for name in objects.pods():
+        open_ports = {port for peers, ports in rules(objects, name, "ingress") if peers is None for port in ports}
+        assert open_ports <= {8080, 8443} if name == "api" else not open_ports, name
+    assert any(peers is None and 8080 in ports for peers, ports in rules(objects, "api", "ingress"))
+
+
+def test_base_opens_the_admin_port_to_nobody(base):
+    for name in base.pods():
+        assert not any(9090 in ports for _, ports in rules(base, name, "ingress"))
+
+
+def test_redis_hears_its_clients_and_goes_nowhere(objects):
+    if "components/external-redis" in objects.chosen:
+        assert "redis" not in objects.pods()
+        assert not [found for found in objects if found["metadata"]["labels"].get("app.kubernetes.io/component") == "redis"]
+        return
+    ((peers, ports),) = rules(objects, "redis", "ingress")
+    assert ports == {6379} == {redis_port(objects)}
+    assert peers == [{"podSelector": {"matchExpressions": [
+        {"key": "app.kubernetes.io/component", "operator": "In", "values": ["api", "updater"]},
+    ]}}]
+    assert rules(objects, "redis", "egress") == []
+
+
+@pytest.mark.parametrize("client", ["api", "updater"])
+def test_services_go_to_redis_and_to_name_servers_only(objects, client):
+    to_redis, dns = [], []
+    for peers, ports in rules(objects, client, "egress"):
+        assert peers
+        (dns if ports == {53} else to_redis).append((peers, ports))
+    ((peers, ports),) = to_redis
+    assert ports == {redis_port(objects)}
+    assert all(is_in_this_namespace(peer) != ("components/external-redis" in objects.chosen) for peer in peers)
+    ((peers, _),) = dns
+    assert peers == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}},
+        {"ipBlock": {"cidr": "169.254.20.10/32"}},
+        {"ipBlock": {"cidr": "169.254.169.254/32"}},
+    ]
+    for port in objects.one("NetworkPolicy", "dns")["spec"]["egress"][0]["ports"]:
+        assert port["protocol"] in ("UDP", "TCP") and port["port"] == 53
+
+
+def test_nobody_reaches_the_updater(objects):
+    assert rules(objects, "updater", "ingress") == []

@@ -1,0 +1,162 @@
+"""How the objects hang together, in every combination."""
+
+import re
+
+import yaml
+from conftest import K8S, OWN_SECRETS
+from test_pods import port_of
+
+CLIENTS = ("api", "updater")
+
+
+def selects(selector, template):
+    return selector.items() <= template["metadata"]["labels"].items()
+
+
+def test_services_lead_to_declared_ports_and_never_to_the_admin_port(objects):
+    for service in objects.of("Service"):
+        selected = [found for found in objects.pods().values() if selects(service["spec"]["selector"], found)]
+        assert len(selected) == 1, service["metadata"]["name"]
+        (container,) = selected[0]["spec"]["containers"]
+        for port in service["spec"]["ports"]:
+            assert port_of(container, port["targetPort"])["containerPort"] != 9090
+
+
+def test_the_world_has_one_way_in(objects):
+    public = [found for found in objects.of("Service") if found["spec"].get("type") == "LoadBalancer"]
+    if "components/gke" in objects.chosen:
+        assert not public
+        for route in objects.of("HTTPRoute"):
+            backends = [backend for rule in route["spec"]["rules"] for backend in rule.get("backendRefs", [])]
+            assert all((backend["name"], backend["port"]) == ("api", 80) for backend in backends)
+        for service in objects.of("Service"):
+            assert "externalTrafficPolicy" not in service["spec"]  # refused where nothing is external
+    else:
+        (service,) = public
+        assert service["metadata"]["name"] == "api"
+        assert service["spec"]["externalTrafficPolicy"] == "Local"
+        assert {"port": 80, "targetPort": "http"}.items() <= service["spec"]["ports"][0].items()
+
+
+def test_both_services_read_where_redis_is_from_the_same_keys(objects):
+    def sources(name):
+        (container,) = objects.pods()[name]["spec"]["containers"]
+        return {env["name"]: env.get("valueFrom", {}).get("configMapKeyRef") for env in container["env"]}
+
+    config = objects.one("ConfigMap", "redis")
+    api, updater = map(sources, CLIENTS)
+    for variable, key in (("REDIS_HOST", "host"), ("REDIS_PORT", "port"), ("REDIS_DB", "db")):
+        assert api[variable] == updater[variable] == {"name": config["metadata"]["name"], "key": key}
+        assert config["data"][key]
+    for name, found in (("api", api), ("updater", updater)):
+        assert found["REDIS_USER"] == {"name": config["metadata"]["name"], "key": f"{name}-user"}
+        assert f"{name}-user" in config["data"]
+
+
+def test_what_pods_refer_to_exists(objects):
+    known = {(found["kind"], found["metadata"]["name"]) for found in objects}
+    keys = {found["metadata"]["name"]: found["data"].keys() for found in objects.of("Secret")}
+    for name, template in objects.pods().items():
+        spec = template["spec"]
+        assert ("ServiceAccount", spec["serviceAccountName"]) in known
+        for volume in spec.get("volumes", []):
+            if "configMap" in volume:
+                assert ("ConfigMap", volume["configMap"]["name"]) in known, name
+            if "csi" in volume:
+                found = volume["csi"]["volumeAttributes"]["secretProviderClass"]
+                assert ("SecretProviderClass", found) in known, name
+            if "secret" in volume and not volume["secret"].get("optional"):
+                if volume["secret"]["secretName"] in keys:
+                    wanted = {item["key"] for item in volume["secret"]["items"]}
+                    assert wanted <= keys[volume["secret"]["secretName"]], name
+                else:
+                    assert not volume["secret"]["secretName"].startswith("wrpi-secrets"), name
+
+
+def test_secrets_are_files_that_only_their_pod_s_user_reads(objects):
+    for name, spec, container in objects.containers():
+        for env in container.get("env", []):
+            assert "secretKeyRef" not in env.get("valueFrom", {}), (name, env)
+        assert "envFrom" not in container, name
+    for name, template in objects.pods().items():
+        for volume in template["spec"].get("volumes", []):
+            if "secret" in volume:
+                assert volume["secret"]["defaultMode"] == 0o440, name
+                assert volume["secret"]["items"], f"{name} gets every key"
+
+
+def test_a_new_password_rolls_the_pods(objects):
+    names = [found["metadata"]["name"] for found in objects.of("Secret")]
+    if OWN_SECRETS & set(objects.chosen):
+        assert names == []
+    else:
+        assert len(names) == 1 and re.fullmatch(r"wrpi-secrets-[a-z0-9]{10}", names[0])
+
+
+def test_no_secret_is_written_down():
+    for file in K8S.rglob("*.yaml"):
+        for document in yaml.safe_load_all(file.read_text()):
+            assert document.get("kind") != "Secret", file
+            for generator in document.get("secretGenerator", []):
+                assert generator.keys() == {"name", "envs"} and generator["envs"] == ["secrets.env"], file
+    lines = (K8S / "secrets.env.example").read_text().splitlines()
+    assert all(line.startswith("#") or line.endswith("=") for line in lines)
+
+
+def test_the_autoscaler_owns_the_number_of_api_pods(objects):
+    (scaler,) = objects.of("HorizontalPodAutoscaler")
+    assert scaler["spec"]["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api"}
+    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (2, 10)
+    deployment = objects.one("Deployment", "api")["spec"]
+    assert "replicas" not in deployment
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+def test_a_drain_takes_one_api_pod_at_a_time(objects):
+    (budget,) = objects.of("PodDisruptionBudget")
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    assert budget["spec"]["selector"] == objects.one("Deployment", "api")["spec"]["selector"]
+
+
+def test_an_update_ends_before_the_next_begins(objects):
+    spec = objects.one("CronJob", "updater")["spec"]
+    assert spec["schedule"] == "* * * * *" and spec["concurrencyPolicy"] == "Forbid"
+    assert 10 <= spec["startingDeadlineSeconds"] < 60  # the controller looks every ten seconds
+    job = spec["jobTemplate"]["spec"]
+    pod = job["template"]["spec"]
+    assert job["activeDeadlineSeconds"] + pod["terminationGracePeriodSeconds"] < 60
+    (container,) = pod["containers"]
+    (deadline,) = (env["value"] for env in container["env"] if env["name"] == "UPDATE_DEADLINE")
+    assert int(deadline.removesuffix("s")) < job["activeDeadlineSeconds"]
+
+
+def test_roles_name_what_they_allow_and_bind_nobody(objects):
+    assert not [found for found in objects if found["kind"].endswith("Binding")]
+    for role in objects.of("Role"):
+        for rule in role["rules"]:
+            assert "*" not in "".join(rule["apiGroups"] + rule["resources"] + rule["verbs"])
+            assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
+    for rule in objects.one("Role", "wrpi-viewer")["rules"]:
+        assert "secrets" not in rule["resources"]
+        assert set(rule["verbs"]) <= {"get", "list", "watch"}
+
+
+def test_a_pipeline_may_apply_what_there_is(objects):
+    def allowed(group, resource):
+        rules = objects.one("Role", "wrpi-deployer")["rules"]
+        return {verb for rule in rules if group in rule["apiGroups"] and resource in rule["resources"]
+                for verb in rule["verbs"]}
+
+    only_read = {"Namespace", "LimitRange", "ResourceQuota", "NetworkPolicy", "Role"}
+    for found in objects:
+        group = found["apiVersion"].rpartition("/")[0]
+        resource = plural(found["kind"].lower())
+        needed = {"get"} if found["kind"] in only_read else {"get", "create", "patch"}
+        assert needed <= allowed(group, resource), f"{group} {resource}"
+
+
+def plural(kind):
+    if kind.endswith("s"):
+        return kind + "es"
+    return re.sub("(?<![aeiou])y$", "ie", kind) + "s"

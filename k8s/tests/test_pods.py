@@ -1,0 +1,141 @@
+"""What every pod and container keeps to, in every combination."""
+
+import re
+
+from conftest import K8S
+
+SOURCES = K8S.parent / "crates"
+MEBIBYTES = {"Mi": 1, "Gi": 1024}
+
+
+def millicores(quantity):
+    return int(quantity[:-1]) if quantity.endswith("m") else int(quantity) * 1000
+
+
+def mebibytes(quantity):
+    return int(quantity[:-2]) * MEBIBYTES[quantity[-2:]]
+
+
+def test_the_namespace_enforces_the_restricted_standard(objects):
+    (namespace,) = objects.of("Namespace")
+    for mode in ("enforce", "warn", "audit"):
+        assert namespace["metadata"]["labels"][f"pod-security.kubernetes.io/{mode}"] == "restricted"
+
+
+def test_every_pod_keeps_to_the_restricted_standard(objects):
+    allowed_volumes = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected",
+                       "secret"}
+    for name, template in objects.pods().items():
+        spec = template["spec"]
+        security = spec["securityContext"]
+        assert security["runAsNonRoot"] is True, name
+        assert security["runAsUser"] > 0 and security["runAsGroup"] > 0 and security["fsGroup"] > 0, name
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert not {"hostNetwork", "hostPID", "hostIPC", "ephemeralContainers"} & spec.keys(), name
+        for volume in spec.get("volumes", []):
+            assert volume.keys() - {"name"} <= allowed_volumes, (name, volume)
+
+
+def test_every_container_is_locked_down(objects):
+    for name, _, container in objects.containers():
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }, name
+        assert not any("hostPort" in port for port in container.get("ports", [])), name
+
+
+def test_every_container_has_requests_and_limits(objects):
+    for name, _, container in objects.containers():
+        for kind in ("requests", "limits"):
+            assert container["resources"][kind].keys() == {"cpu", "memory"}, name
+
+
+def test_every_image_has_a_version_and_is_named_in_one_place(objects):
+    for name, _, container in objects.containers():
+        assert re.fullmatch(r"[a-z0-9./:-]+:\d+\.\d+\.\d+(-\w+)?", container["image"]), name
+        assert container["imagePullPolicy"] == "IfNotPresent", name
+    for file in K8S.glob("base/**/*.yaml"):
+        for image in re.findall(r"^ +image: (.*)$", file.read_text(), re.MULTILINE):
+            assert ":" not in image, f"{file} names a version"
+
+
+def test_every_pod_has_an_account_of_its_own_without_a_token(objects):
+    accounts = {found["metadata"]["name"]: found for found in objects.of("ServiceAccount")}
+    used = [template["spec"]["serviceAccountName"] for template in objects.pods().values()]
+    assert sorted(used) == sorted(accounts)
+    for template in objects.pods().values():
+        assert template["spec"]["automountServiceAccountToken"] is False
+    for account in accounts.values():
+        assert account["automountServiceAccountToken"] is False
+
+
+def test_no_pod_gets_service_variables(objects):
+    """A Service named redis would set REDIS_PORT to tcp://…, which is no port."""
+    for name, template in objects.pods().items():
+        assert template["spec"]["enableServiceLinks"] is False, name
+
+
+def test_every_object_is_labelled_and_in_the_namespace(objects):
+    for found in objects:
+        metadata = found["metadata"]
+        assert metadata["labels"]["app.kubernetes.io/part-of"] == "wrpi", metadata
+        if found["kind"] != "Namespace":
+            assert metadata["namespace"] == "wrpi", metadata
+    for name, template in objects.pods().items():
+        labels = template["metadata"]["labels"]
+        assert labels["app.kubernetes.io/component"] == name
+        assert {"app.kubernetes.io/name", "app.kubernetes.io/part-of"} <= labels.keys()
+
+
+def test_probes_ask_the_admin_port_only(objects):
+    ((_, _, api),) = (found for found in objects.containers() if found[0] == "api")
+    paths = {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
+    for probe, path in paths.items():
+        assert {"path": path, "port": "admin"}.items() <= api[probe]["httpGet"].items()
+    assert {"name": "admin", "containerPort": 9090}.items() <= port_of(api, "admin").items()
+
+
+def test_the_grace_period_holds_the_whole_farewell(base):
+    source = "\n".join(file.read_text() for file in SOURCES.glob("wrpi-api/src/**/*.rs"))
+    linger, drain = (
+        int(re.search(rf"const {name}: Duration = Duration::from_secs\((\d+)\)", source)[1])
+        for name in ("LINGER", "DRAIN")
+    )
+    spec = base.pods()["api"]["spec"]
+    sleep = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert sleep + linger + drain + 5 <= spec["terminationGracePeriodSeconds"]
+
+
+def test_api_pods_spread_over_zones_and_hosts_at_every_roll_out(base):
+    spec = base.pods()["api"]["spec"]
+    labels = base.one("Deployment", "api")["spec"]["selector"]["matchLabels"]
+    assert {found["topologyKey"] for found in spec["topologySpreadConstraints"]} == {
+        "topology.kubernetes.io/zone", "kubernetes.io/hostname",
+    }
+    for constraint in spec["topologySpreadConstraints"]:
+        assert constraint["matchLabelKeys"] == ["pod-template-hash"]
+        assert constraint["labelSelector"]["matchLabels"] == labels
+
+
+def test_the_quota_has_room_for_a_full_roll_out(objects):
+    """The API's maximum twice over (drained pods count until they are gone) and its surge, Redis, two updaters."""
+    hard = objects.one("ResourceQuota", "ceiling")["spec"]["hard"]
+    (scaler,) = objects.of("HorizontalPodAutoscaler")
+    surge = objects.one("Deployment", "api")["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
+    counts = {"api": 2 * scaler["spec"]["maxReplicas"] + surge, "updater": 2, "redis": 1}
+    pods = objects.pods()
+    assert sum(counts[name] for name in pods) <= int(hard["pods"])
+    for kind in ("requests", "limits"):
+        for resource, amount in (("cpu", millicores), ("memory", mebibytes)):
+            needed = sum(
+                counts[name] * sum(amount(container["resources"][kind][resource]) for container in spec["containers"])
+                for name, spec in ((name, template["spec"]) for name, template in pods.items())
+            )
+            assert needed <= amount(hard[f"{kind}.{resource}"]), f"{kind}.{resource}"
+
+
+def port_of(container, name):
+    (port,) = (port for port in container["ports"] if port["name"] == name)
+    return port
