@@ -35,7 +35,7 @@ def test_the_world_has_one_way_in(objects):
         (service,) = public
         assert service["metadata"]["name"] == "api"
         assert service["spec"]["externalTrafficPolicy"] == "Local"
-        assert {"port": 80, "targetPort": "http"}.items() <= service["spec"]["ports"][0].items()
+        assert {80: "http"}.items() <= {port["port"]: port["targetPort"] for port in service["spec"]["ports"]}.items()
 
 
 def test_both_services_read_where_redis_is_from_the_same_keys(objects):

@@ -120,6 +120,8 @@ def test_the_api_reads_is_told_of_changes_and_does_nothing_else(server, config):
         lambda: api.mset(dict.fromkeys(KEYS, "1")),
         lambda: api.set(KEYS[0], "1"),
         lambda: api.mget("other"),
+        lambda: api.get(KEYS[0]),
+        lambda: api.keys(),
         lambda: api.delete(*KEYS),
         lambda: api.client_list(),
         lambda: api.acl_whoami(),
