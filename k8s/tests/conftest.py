@@ -17,10 +17,17 @@ import yaml
 
 K8S = Path(__file__).parent.parent
 MENU = re.findall(r"^#   - (components/\S+)$", (K8S / "kustomization.yaml").read_text(), re.MULTILINE)
-COMBINATIONS = [chosen for size in range(len(MENU) + 1) for chosen in itertools.combinations(MENU, size)]
-OLDEST, NEWEST = KUBECTLS = ("v30", "v34")
+# What builds upon another component, and is chosen only with it.
+NEEDS = {}
 # These bring the passwords from elsewhere, and say to take the secretGenerator out.
 OWN_SECRETS = {"components/gke-secret-manager"}
+COMBINATIONS = [
+    chosen
+    for size in range(len(MENU) + 1)
+    for chosen in itertools.combinations(MENU, size)
+    if all(NEEDS[component] in chosen for component in chosen if component in NEEDS)
+]
+OLDEST, NEWEST = KUBECTLS = ("v30", "v34")
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,9 @@ def test_objects_fit_the_schemas(objects, version):
 
 
 def test_checkov_finds_nothing(manifests, tmp_path):
-    for chosen in [(), *((component,) for component in MENU), tuple(MENU)]:
+    for chosen in COMBINATIONS:
+        if 1 < len(chosen) < len(MENU):
+            continue
         (tmp_path / f"{'+'.join(map(short, chosen)) or 'base'}.yaml").write_text(manifests[chosen, NEWEST])
     config = Path(__file__).with_name("checkov.yaml")
     run_checkov("--config-file", config, "--framework", "kubernetes", "--directory", tmp_path)
