@@ -138,3 +138,8 @@ class Objects(list):
             spec = template["spec"]
             for container in spec.get("initContainers", []) + spec["containers"]:
                 yield name, spec, container
+
+
+def port_of(container, name):
+    (port,) = (port for port in container["ports"] if port["name"] == name)
+    return port

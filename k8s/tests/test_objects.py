@@ -3,8 +3,7 @@
 import re
 
 import yaml
-from conftest import K8S, OWN_SECRETS
-from test_pods import port_of
+from conftest import K8S, OWN_SECRETS, port_of
 
 CLIENTS = ("api", "updater")
 

@@ -2,7 +2,7 @@
 
 import re
 
-from conftest import K8S
+from conftest import K8S, port_of
 
 SOURCES = K8S.parent / "crates"
 MEBIBYTES = {"Mi": 1, "Gi": 1024}
@@ -119,6 +119,12 @@ def test_api_pods_spread_over_zones_and_hosts_at_every_roll_out(base):
         assert constraint["labelSelector"]["matchLabels"] == labels
 
 
+def test_no_pod_s_own_volume_holds_up_a_node(objects):
+    for name, template in objects.pods().items():
+        if any("emptyDir" in volume for volume in template["spec"].get("volumes", [])):
+            assert template["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "true", name
+
+
 def test_the_quota_has_room_for_a_full_roll_out(objects):
     """The API's maximum twice over (drained pods count until they are gone) and its surge, Redis, two updaters."""
     hard = objects.one("ResourceQuota", "ceiling")["spec"]["hard"]
@@ -134,8 +140,3 @@ def test_the_quota_has_room_for_a_full_roll_out(objects):
                 for name, spec in ((name, template["spec"]) for name, template in pods.items())
             )
             assert needed <= amount(hard[f"{kind}.{resource}"]), f"{kind}.{resource}"
-
-
-def port_of(container, name):
-    (port,) = (port for port in container["ports"] if port["name"] == name)
-    return port
