@@ -4,6 +4,7 @@ use std::env::var_os;
 use std::process::ExitCode;
 
 use updater::Settings;
+use wrpi_core::store::Store;
 use wrpi_core::{cli, shutdown};
 
 #[tokio::main(flavor = "current_thread")]
@@ -12,9 +13,14 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
-    cli::parse(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"), env!("CARGO_PKG_VERSION"), &Settings::sections());
+    let (name, about, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"), env!("CARGO_PKG_VERSION"));
+    let healthcheck = "Log in to Redis and ping it; exit with 0 if it answers, else with 1";
+    let is_healthcheck = cli::parse_service(name, about, version, &Settings::sections(), healthcheck);
     let settings = cli::settings_or_exit(Settings::from_lookup(&|name| var_os(name)));
     settings.telemetry.init();
+    if is_healthcheck {
+        return Ok(Store::connect(&settings.store).await?.ping().await?);
+    }
 
     let shutdown = shutdown::signal()?;
     let random = &mut rand::rng();

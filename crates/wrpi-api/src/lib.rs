@@ -6,6 +6,7 @@ mod admin;
 mod auth;
 mod conditional;
 mod error;
+pub mod healthcheck;
 mod router;
 mod serve;
 mod settings;

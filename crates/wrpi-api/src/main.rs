@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use prometheus::Registry;
 use tokio::sync::watch;
-use wrpi_api::{Api, Listeners, Settings, serve};
+use wrpi_api::{Api, Listeners, Settings, healthcheck, serve};
 use wrpi_core::{cli, feed, shutdown};
 
 #[tokio::main]
@@ -14,7 +14,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
-    cli::parse(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"), env!("CARGO_PKG_VERSION"), &Settings::sections());
+    let (name, about, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"), env!("CARGO_PKG_VERSION"));
+    if cli::parse_service(name, about, version, &Settings::sections(), healthcheck::ABOUT) {
+        return healthcheck::run(&|name| var_os(name));
+    }
     let settings = cli::settings_or_exit(Settings::from_lookup(&|name| var_os(name)));
     settings.telemetry.init();
 

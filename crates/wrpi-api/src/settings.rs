@@ -12,7 +12,8 @@ use crate::auth::Password;
 
 /// The database the API has always read from where nothing else is set.
 const DEFAULT_DB: u16 = 0;
-const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+/// Listeners are for everyone unless told otherwise.
+pub(crate) const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// All that can be set.
 #[derive(Debug)]

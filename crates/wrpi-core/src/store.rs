@@ -167,6 +167,15 @@ impl Store {
         })
     }
 
+    /// Asks whether the server answers this user at all.
+    ///
+    /// # Errors
+    ///
+    /// When the server fails, refuses, or does not answer in two seconds.
+    pub async fn ping(&mut self) -> Result<(), StoreError> {
+        self.query(&redis::cmd("PING")).await
+    }
+
     async fn query<T: redis::FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, StoreError> {
         let answer = command.query_async(&mut self.connection).await;
         answer.map_err(|source| StoreError { address: self.address.clone(), source })

@@ -4,6 +4,7 @@
 
 mod api;
 mod contract;
+mod healthcheck;
 mod settings;
 mod stop;
 mod store;

@@ -1,0 +1,53 @@
+//! What a container's health check runs, as the image has no shell: it asks the running process whether it is ready.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::Context;
+use wrpi_core::settings::{Lookup, Reader};
+use wrpi_core::{cli, telemetry};
+
+use crate::settings::{DEFAULT_HOST, HttpSettings};
+
+/// What `--help` says of it.
+pub const ABOUT: &str = "Ask for /readyz at ADMIN_ADDR; exit with 0 if it is ready, else with 1";
+
+/// How long each step may take.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Asks for `/readyz`. Needs no setting but `ADMIN_ADDR`; a bad one ends the process.
+///
+/// # Errors
+///
+/// When nothing listens there, or what does is not ready: what it said.
+pub fn run(lookup: Lookup<'_>) -> anyhow::Result<()> {
+    let mut reader = Reader::new(lookup);
+    let telemetry = telemetry::Settings::read(&mut reader);
+    let address = reachable(HttpSettings::read(&mut reader, DEFAULT_HOST).admin);
+    cli::settings_or_exit(reader.finish(telemetry)).init();
+    let answer = ask(address).with_context(|| format!("no answer from {address}"))?;
+    let is_ready = answer.starts_with("HTTP/1.0 200 ") || answer.starts_with("HTTP/1.1 200 ");
+    anyhow::ensure!(is_ready, "{address} is not ready: {}", answer.lines().last().unwrap_or_default());
+    Ok(())
+}
+
+fn ask(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// A listener on every address is asked on the loopback one.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
