@@ -1,7 +1,6 @@
 //! The admin routes: probes and metrics, never on the public listener.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
@@ -11,13 +10,12 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use prometheus::{Registry, TextEncoder};
 
-use crate::router::Api;
+use crate::api::Api;
 
 #[derive(Clone)]
 pub(crate) struct Admin {
-    pub(crate) api: Api,
+    pub(crate) api: Arc<Api>,
     pub(crate) registry: Registry,
-    pub(crate) stopping: Arc<AtomicBool>,
 }
 
 /// `/livez`: the process answers. `/readyz`: it has a reading and is not stopping. `/metrics`: Prometheus's text
@@ -31,9 +29,9 @@ pub(crate) fn router(admin: Admin) -> Router {
 }
 
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, &'static str) {
-    if admin.stopping.load(Ordering::Relaxed) {
+    if admin.api.is_stopping() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-    } else if admin.api.latest().is_none() {
+    } else if admin.api.latest.borrow().is_none() {
         (StatusCode::SERVICE_UNAVAILABLE, "no reading yet\n")
     } else {
         (StatusCode::OK, "ok\n")

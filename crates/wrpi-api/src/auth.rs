@@ -1,5 +1,8 @@
 //! Basic authentication (RFC 7617): any user name, one password.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -9,8 +12,10 @@ use http::request::Parts;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::api::Api;
+use crate::client::ClientIpSource;
 use crate::error::ApiError;
-use crate::router::Api;
+use crate::guesses::{Guesses, Throttled};
 
 /// The standard alphabet; padding may be left out, as some clients do.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -26,15 +31,6 @@ impl Password {
     /// `None` where the password is empty: nobody could be kept out by it.
     pub fn new(password: SecretString) -> Option<Self> {
         (!password.expose_secret().is_empty()).then_some(Self(password))
-    }
-
-    /// Whether the request has exactly one `Authorization` header and that one has this password.
-    fn admits(&self, headers: &HeaderMap) -> bool {
-        let mut credentials = headers.get_all(AUTHORIZATION).iter();
-        match (credentials.next(), credentials.next()) {
-            (Some(only), None) => given_password(only.as_bytes()).is_some_and(|given| self.equals(&given)),
-            _ => false,
-        }
     }
 
     /// Compares in a time that depends on the length of `given` alone.
@@ -57,15 +53,60 @@ fn given_password(credentials: &[u8]) -> Option<Vec<u8>> {
     Some(user_and_password.split_off(colon + 1))
 }
 
+/// The password of a request: it must have exactly one `Authorization` header.
+fn password_of(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let mut credentials = headers.get_all(AUTHORIZATION).iter();
+    match (credentials.next(), credentials.next()) {
+        (Some(only), None) => given_password(only.as_bytes()),
+        _ => None,
+    }
+}
+
+/// What a request must pass to be answered with a reading.
+pub(crate) struct Gate {
+    pub(crate) password: Password,
+    pub(crate) guesses: Option<Guesses>,
+    pub(crate) client_ip: ClientIpSource,
+}
+
 /// Proof that the request had the password: only this module can make one.
 #[derive(Debug)]
 pub(crate) struct Authenticated(());
 
-impl FromRequestParts<Api> for Authenticated {
+impl Gate {
+    /// Lets a request from `peer` in, if it has the password and its client has not guessed too often.
+    pub(crate) fn admit(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Authenticated, ApiError> {
+        let guesses = self.guesses.as_ref().map(|guesses| (guesses, self.client_ip.client(headers, peer)));
+        if let Some((guesses, client)) = guesses {
+            guesses.check(client)?;
+        }
+        let given = password_of(headers).ok_or(ApiError::Unauthenticated)?;
+        if self.password.equals(&given) {
+            return Ok(Authenticated(()));
+        }
+        if let Some((guesses, client)) = guesses {
+            guesses.wrong(client, &given)?;
+        }
+        Err(ApiError::Unauthenticated)
+    }
+}
+
+impl From<Throttled> for ApiError {
+    fn from(Throttled(wait): Throttled) -> Self {
+        Self::Throttled(wait)
+    }
+}
+
+/// The other end of the connection that a request came on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+impl FromRequestParts<Arc<Api>> for Authenticated {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        if api.password.admits(&parts.headers) { Ok(Self(())) } else { Err(ApiError::Unauthenticated) }
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+        let Some(Peer(peer)) = parts.extensions.get() else { unreachable!("the service tells who asks") };
+        api.admit(&parts.headers, *peer)
     }
 }
 
@@ -79,7 +120,7 @@ mod tests {
         for value in credentials {
             headers.append(AUTHORIZATION, http::HeaderValue::from_bytes(value).unwrap());
         }
-        Password::new(password.into()).unwrap().admits(&headers)
+        password_of(&headers).is_some_and(|given| Password::new(password.into()).unwrap().equals(&given))
     }
 
     fn basic(scheme: &str, user_and_password: &[u8]) -> Vec<u8> {

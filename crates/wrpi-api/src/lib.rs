@@ -1,18 +1,28 @@
-//! Serves the latest reading over HTTP: a public listener for the index, an admin listener for probes and metrics.
+//! Serves the latest reading over HTTP: public listeners for the index, an admin listener for probes and metrics.
 //!
 //! Nothing here knows who calculates or feeds the readings: they come through a [`tokio::sync::watch`] channel.
 
 mod admin;
+mod api;
 mod auth;
+mod client;
 mod conditional;
+mod cors;
 mod error;
+mod guesses;
 pub mod healthcheck;
+mod metrics;
+mod request_id;
 mod router;
 mod serve;
+mod service;
 mod settings;
 mod snapshot;
 
+pub use api::Api;
 pub use auth::Password;
-pub use router::{Api, router};
-pub use serve::{Listeners, serve};
-pub use settings::{HttpSettings, Settings, help};
+pub use client::ClientIpSource;
+pub use cors::Origins;
+pub use guesses::GuessLimit;
+pub use serve::{Certificates, Listeners, serve};
+pub use settings::{AccessSettings, HttpSettings, Settings, TlsSettings, help};

@@ -27,7 +27,6 @@ async fn run() -> anyhow::Result<()> {
     tokio::spawn(feed::follow(settings.store, settings.heartbeat, metrics, sender));
 
     let listeners = Listeners::bind(&settings.http).await?;
-    let api = Api::new(settings.password, readings);
-    serve(listeners, api, settings.http.allowed_origins, registry, shutdown::signal()?).await;
-    Ok(())
+    let api = Api::new(settings.password, settings.access, readings, &registry)?;
+    serve(listeners, api, settings.http, registry, shutdown::signal()?).await
 }

@@ -1,35 +1,36 @@
-//! Serving both listeners until told to stop, and stopping without losing a request.
+//! Serving the listeners until told to stop, and stopping without losing a request.
 
 mod connections;
+mod public;
+mod supervision;
+mod tls;
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use anyhow::Context;
 use prometheus::Registry;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
-use tower_http::cors::AllowOrigin;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::admin::{self, Admin};
-use crate::router::{Api, router};
+use crate::api::Api;
 use crate::settings::HttpSettings;
 use connections::Connections;
+pub(crate) use connections::Limits;
+use public::Public;
+pub use tls::Certificates;
 
-/// After the signal to stop, how long a client may keep an idle connection: a request that is under way on it is
-/// still answered, and that answer closes the connection.
-const LINGER: Duration = Duration::from_secs(1);
-/// How long answers that are being sent then may take.
-const DRAIN: Duration = Duration::from_secs(10);
+/// Probes and scrapes need few connections; they are not counted among those of the world.
+const ADMIN_CONNECTIONS: usize = 256;
 
 /// The bound sockets.
 #[derive(Debug)]
 pub struct Listeners {
-    /// For the world.
+    /// For the world, plain.
     pub public: TcpListener,
+    /// For the world, over TLS.
+    pub tls: Option<TcpListener>,
     /// For probes and metrics; the world must not reach it.
     pub admin: TcpListener,
 }
@@ -45,45 +46,60 @@ impl Listeners {
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on {variable} {address}"))
         };
         let public = bind("LISTEN_ADDR", settings.listen).await?;
+        let tls = match &settings.tls {
+            Some(tls) => Some(bind("TLS_LISTEN_ADDR", tls.listen).await?),
+            None => None,
+        };
         let admin = bind("ADMIN_ADDR", settings.admin).await?;
-        info!(public = %public.local_addr()?, admin = %admin.local_addr()?, "listening");
-        Ok(Self { public, admin })
+        let address = |listener: &TcpListener| listener.local_addr().map(|address| address.to_string());
+        info!(
+            public = address(&public)?,
+            tls = tls.as_ref().map(address).transpose()?,
+            admin = address(&admin)?,
+            "listening"
+        );
+        Ok(Self { public, tls, admin })
     }
 }
 
 /// Serves until `shutdown` completes. Then it is not ready any more, accepts no new connection, answers the
 /// requests that are under way (within about ten seconds) and returns.
+///
+/// # Errors
+///
+/// When `registry` has metrics of the same names already.
 pub async fn serve(
     listeners: Listeners,
     api: Api,
-    allowed_origins: AllowOrigin,
+    settings: HttpSettings,
     registry: Registry,
     shutdown: impl Future<Output = ()>,
-) {
-    let stopping = Arc::new(AtomicBool::new(false));
-    let admin_router = admin::router(Admin { api: api.clone(), registry, stopping: stopping.clone() });
-    let mut admin = Connections::new(admin_router, Arc::default());
-    let mut public = Connections::new(router(api, allowed_origins), stopping.clone());
-    tokio::select! {
-        () = shutdown => {}
-        () = public.accept(&listeners.public) => {}
-        () = admin.accept(&listeners.admin) => {}
-    }
-    info!("stopping");
-    stopping.store(true, Ordering::Relaxed);
-    public.accept_waiting(&listeners.public);
-    drop(listeners.public);
-    let drained = async {
-        if timeout(LINGER, public.ended()).await.is_err() {
-            public.close_idle();
+) -> anyhow::Result<()> {
+    let api = Arc::new(api);
+    let public = Public::new(listeners.public, listeners.tls, &api, &settings)?;
+    let admin = Connections::new(api.metrics.limits("admin", ADMIN_CONNECTIONS, settings.idle_timeout));
+    let admin_router = admin::router(Admin { api: api.clone(), registry: registry.clone() });
+    let certificate = async {
+        match settings.tls {
+            Some(tls) => tls.certificates.follow(&registry).await,
+            None => pending().await,
         }
-        timeout(DRAIN, public.ended()).await
+    };
+    let until_drained = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = public.accept() => {}
+        }
+        info!("stopping");
+        api.stop();
+        public.drain().await;
+        info!("stopped");
+        Ok(())
     };
     tokio::select! {
-        drained = drained => if drained.is_err() {
-            warn!(drain_seconds = DRAIN.as_secs(), "connections cut that did not end in time");
-        },
-        () = admin.accept(&listeners.admin) => {}
+        done = until_drained => done,
+        failed = certificate => failed,
+        () = admin.accept(&listeners.admin, None, &admin_router) => Ok(()),
+        () = admin.watch() => Ok(()),
     }
-    info!("stopped");
 }

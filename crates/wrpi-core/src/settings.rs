@@ -42,6 +42,11 @@ impl<'a> Reader<'a> {
         default
     }
 
+    /// Keeps a problem that concerns more than one variable: what was given and what is allowed.
+    pub fn problem(&mut self, problem: String) {
+        self.problems.push(problem);
+    }
+
     /// A duration such as `500ms`, `30s`, `30` (seconds) or `5m`: from a millisecond to a day.
     pub fn duration<T: From<Duration>>(&mut self, name: &str, default: T) -> T {
         self.value(name, default, "a time above zero and up to a day, such as 500ms, 30s (or just 30) or 5m", |text| {

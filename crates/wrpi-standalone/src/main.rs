@@ -29,7 +29,7 @@ async fn run() -> anyhow::Result<()> {
 
     let listeners = Listeners::bind(&settings.http).await?;
     println!("{}", settings::curl(&settings.curl_user, listeners.public.local_addr()?));
-    let api = Api::new(settings.password, readings);
-    serve(listeners, api, settings.http.allowed_origins, Registry::new(), shutdown::signal()?).await;
-    Ok(())
+    let registry = Registry::new();
+    let api = Api::new(settings.password, settings.access, readings, &registry)?;
+    serve(listeners, api, settings.http, registry, shutdown::signal()?).await
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rand::distr::{Alphanumeric, SampleString};
-use wrpi_api::{HttpSettings, Password};
+use wrpi_api::{AccessSettings, HttpSettings, Password};
 use wrpi_core::settings::{Lookup, Reader, SettingsError};
 use wrpi_core::telemetry;
 
@@ -19,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) curl_user: String,
     pub(crate) interval: Duration,
     pub(crate) http: HttpSettings,
+    pub(crate) access: AccessSettings,
     pub(crate) telemetry: telemetry::Settings,
 }
 
@@ -29,6 +30,7 @@ impl Settings {
         let given = reader.secret("APP_PASSWORD").and_then(Password::new);
         let interval = reader.duration("UPDATE_INTERVAL", Duration::from_secs(60));
         let http = HttpSettings::read(&mut reader, DEFAULT_HOST);
+        let access = AccessSettings::read(&mut reader);
         let telemetry = telemetry::Settings::read(&mut reader);
         let made = Alphanumeric.sample_string(random, GENERATED_LENGTH);
         let curl_user = match &given {
@@ -39,7 +41,7 @@ impl Settings {
         let password = given.or_else(|| Password::new(made.into()));
         reader.finish(())?;
         let Some(password) = password else { unreachable!("what was made is not empty") };
-        Ok(Self { password, curl_user, interval, http, telemetry })
+        Ok(Self { password, curl_user, interval, http, access, telemetry })
     }
 
     /// The sections of `--help`.

@@ -1,57 +1,86 @@
 //! The connections of one listener.
 
 use std::convert::Infallible;
+use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
-use axum::Router;
 use futures_util::FutureExt;
-use http::HeaderValue;
-use http::header::CONNECTION;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use http::{Request, Response};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::graceful::GracefulConnection;
+use prometheus::{IntCounter, IntGauge};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-/// How long a client may take to send the head of a request; also how long it may keep an idle connection.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(60);
+use super::supervision::{Order, Place, Supervisor, Watched};
+
 /// How long to wait when the process has no descriptor left for a connection.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The head of a request, in bytes and lines: far more than any browser sends.
+const MAX_HEAD: usize = 16 * 1024;
+const MAX_HEADERS: usize = 64;
+const MAX_STREAMS: u32 = 100;
 
-/// Every connection of one listener, and what they share.
+/// Answers the requests of a listener.
+pub(super) trait Answer: Clone + Send + Sync + 'static {
+    /// The answer's body.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
+    /// The answer, in time.
+    type Future: Future<Output = Result<Response<Self::Body>, Infallible>> + Send + 'static;
+
+    /// Answers `request`, which came from `peer`.
+    fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Self::Future;
+}
+
+/// How many connections a listener may have, and how long one may rest.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) connections: usize,
+    pub(crate) idle_timeout: Duration,
+    /// Counts the open ones.
+    pub(crate) active: IntGauge,
+    /// Counts those above the limit.
+    pub(crate) refused: IntCounter,
+}
+
+/// Every connection of some listeners, and what they share.
 pub(super) struct Connections {
-    router: Router,
-    closing: Arc<AtomicBool>,
-    idle_must_end: CancellationToken,
+    limits: Limits,
+    supervisor: Arc<Supervisor>,
     tasks: TaskTracker,
-    accept_failed: bool,
 }
 
 impl Connections {
-    /// Connections served by `router`; while `closing` is true each answer is the last on its connection.
-    pub(super) fn new(router: Router, closing: Arc<AtomicBool>) -> Self {
-        let (idle_must_end, tasks) = (CancellationToken::new(), TaskTracker::new());
+    pub(super) fn new(limits: Limits) -> Self {
+        let (supervisor, tasks) = (Arc::<Supervisor>::default(), TaskTracker::new());
         tasks.close();
-        Self { router, closing, idle_must_end, tasks, accept_failed: false }
+        Self { limits, supervisor, tasks }
     }
 
     /// Accepts and serves connections, for ever.
-    pub(super) async fn accept(&mut self, listener: &TcpListener) {
+    pub(super) async fn accept(&self, listener: &TcpListener, tls: Option<&TlsAcceptor>, answer: &impl Answer) {
+        let mut has_failed = false;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => {
-                    self.accept_failed = false;
-                    self.serve(stream);
+                Ok((stream, peer)) => {
+                    has_failed = false;
+                    self.serve(stream, peer.ip(), tls, answer);
                 }
                 Err(error) => {
-                    if !std::mem::replace(&mut self.accept_failed, true) {
+                    if !std::mem::replace(&mut has_failed, true) {
                         warn!(%error, "cannot accept connections, trying again");
                     }
                     sleep(ACCEPT_RETRY).await;
@@ -61,10 +90,15 @@ impl Connections {
     }
 
     /// Accepts what waits at `listener` already.
-    pub(super) fn accept_waiting(&mut self, listener: &TcpListener) {
-        while let Some(Ok((stream, _))) = listener.accept().now_or_never() {
-            self.serve(stream);
+    pub(super) fn accept_waiting(&self, listener: &TcpListener, tls: Option<&TlsAcceptor>, answer: &impl Answer) {
+        while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+            self.serve(stream, peer.ip(), tls, answer);
         }
+    }
+
+    /// Ends connections at rest or too slow, for ever.
+    pub(super) async fn watch(&self) {
+        self.supervisor.watch(self.limits.idle_timeout).await;
     }
 
     /// Completes when no connection is left.
@@ -72,42 +106,94 @@ impl Connections {
         self.tasks.wait().await;
     }
 
-    /// Closes connections without a request under way, now and from now on.
+    /// Closes connections without a request under way.
     pub(super) fn close_idle(&self) {
-        self.idle_must_end.cancel();
+        self.supervisor.finish_all();
     }
 
-    fn serve(&self, stream: TcpStream) {
+    fn serve(&self, stream: TcpStream, peer: IpAddr, tls: Option<&TlsAcceptor>, answer: &impl Answer) {
+        let Some(place) = self.supervisor.admit(self.limits.connections) else {
+            self.limits.refused.inc();
+            return;
+        };
         let _unsupported = stream.set_nodelay(true);
-        let (router, closing) = (TowerToHyperService::new(self.router.clone()), self.closing.clone());
-        let service = service_fn(move |request| {
-            let answer = router.call(request);
-            let closing = closing.clone();
-            async move {
-                let mut answer = answer.await?;
-                if closing.load(Ordering::Relaxed) {
-                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                }
-                Ok::<_, Infallible>(answer)
-            }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_READ_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
-        let idle_must_end = self.idle_must_end.clone();
+        let (tls, answer, active) = (tls.cloned(), answer.clone(), self.limits.active.clone());
         self.tasks.spawn(async move {
-            let mut connection = pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = idle_must_end.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
+            active.inc();
+            let ended = match tls {
+                None => drive_http1(stream, place, peer, answer).await,
+                Some(tls) => drive_tls(stream, tls, place, peer, answer).await,
             };
+            active.dec();
             if let Err(error) = ended {
-                debug!(%error, "connection ended early");
+                debug!(error, "connection ended early");
             }
         });
     }
+}
+
+async fn drive_tls(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    place: Place,
+    peer: IpAddr,
+    answer: impl Answer,
+) -> Result<(), String> {
+    let handshake = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await;
+    let stream = handshake.map_err(|late| late.to_string())?.map_err(|error| error.to_string())?;
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        drive_http2(stream, place, peer, answer).await
+    } else {
+        drive_http1(stream, place, peer, answer).await
+    }
+}
+
+async fn drive_http1(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    place: Place,
+    peer: IpAddr,
+    answer: impl Answer,
+) -> Result<(), String> {
+    let watch = place.watch.clone();
+    let service = service_fn(move |request| {
+        watch.head_came();
+        answer.answer(request, peer)
+    });
+    let stream = Watched { stream: TokioIo::new(stream), watch: place.watch.clone() };
+    let mut http1 = http1::Builder::new();
+    http1.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
+    drive(http1.serve_connection(stream, service), place).await
+}
+
+async fn drive_http2(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    place: Place,
+    peer: IpAddr,
+    answer: impl Answer,
+) -> Result<(), String> {
+    place.is_not_serial();
+    let service = service_fn(move |request| answer.answer(request, peer));
+    let stream = Watched { stream: TokioIo::new(stream), watch: place.watch.clone() };
+    let mut http2 = http2::Builder::new(TokioExecutor::new());
+    http2.max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEAD as u32);
+    drive(http2.serve_connection(stream, service), place).await
+}
+
+/// Runs a connection to its end, obeying its supervisor.
+async fn drive(connection: impl GracefulConnection<Error: ToString>, place: Place) -> Result<(), String> {
+    let mut connection = pin!(connection);
+    let mut is_finishing = false;
+    poll_fn(|cx| {
+        match place.watch.order(cx) {
+            Order::Serve => {}
+            Order::Finish if is_finishing => {}
+            Order::Finish => {
+                is_finishing = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            Order::Cut => return Poll::Ready(Err("too slow".to_owned())),
+        }
+        connection.as_mut().poll(cx).map_err(|error| error.to_string())
+    })
+    .await
 }

@@ -1,0 +1,99 @@
+//! What the handlers share, and the answer to a request for the reading.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::response::Response;
+use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use prometheus::Registry;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use wrpi_core::Reading;
+
+use crate::auth::{Authenticated, Gate, Password};
+use crate::cors::Origins;
+use crate::error::ApiError;
+use crate::guesses::Guesses;
+use crate::metrics::Metrics;
+use crate::settings::AccessSettings;
+use crate::snapshot::{self, Snapshot};
+
+/// The API: who is let in, and the latest reading.
+pub struct Api {
+    gate: Gate,
+    pub(crate) latest: watch::Receiver<Option<Arc<Snapshot>>>,
+    pub(crate) origins: Origins,
+    pub(crate) metrics: Metrics,
+    /// On the answers made before the router.
+    pub(crate) common: HeaderMap,
+    stopping: AtomicBool,
+    /// Ends the streams.
+    pub(crate) stop_streams: CancellationToken,
+}
+
+impl Api {
+    /// An API that admits `password` and serves the latest of `readings`. Needs a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When `registry` has metrics of the same names already.
+    pub fn new(
+        password: Password,
+        access: AccessSettings,
+        readings: watch::Receiver<Option<Reading>>,
+        registry: &Registry,
+    ) -> Result<Self, prometheus::Error> {
+        let AccessSettings { guess_limit, client_ip, origins } = access;
+        let metrics = Metrics::register(registry, readings.clone())?;
+        let mut common = origins.headers();
+        common.extend(security_headers());
+        Ok(Self {
+            gate: Gate { password, guesses: guess_limit.and_then(Guesses::new), client_ip },
+            latest: snapshot::render(readings, common.clone()),
+            common,
+            origins,
+            metrics,
+            stopping: AtomicBool::new(false),
+            stop_streams: CancellationToken::new(),
+        })
+    }
+
+    /// From now on it is not ready, every answer is the last on its connection, and streams end.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.stop_streams.cancel();
+    }
+
+    /// Whether [`Api::stop`] was called.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Lets a request in that came from `peer`, and counts it where it is not.
+    pub(crate) fn admit(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Authenticated, ApiError> {
+        let admitted = self.gate.admit(headers, peer);
+        match &admitted {
+            Err(ApiError::Unauthenticated) => self.metrics.auth_failures.inc(),
+            Err(ApiError::Throttled(_)) => self.metrics.auth_throttled.inc(),
+            _ => {}
+        }
+        admitted
+    }
+
+    /// The answer to GET or HEAD `/v0/wrpi` with the headers `request`.
+    pub(crate) fn reading(&self, _: Authenticated, request: &HeaderMap) -> Result<Response<Full<Bytes>>, ApiError> {
+        self.latest.borrow().as_ref().map(|latest| latest.respond(request)).ok_or(ApiError::NoReading)
+    }
+}
+
+/// On every answer: nothing here is a page, whatever a browser may think.
+pub(crate) fn security_headers() -> [(http::HeaderName, HeaderValue); 2] {
+    [
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    ]
+}

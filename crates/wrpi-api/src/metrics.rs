@@ -1,0 +1,130 @@
+//! What the API counts, in Prometheus's terms.
+
+mod reading;
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use prometheus::core::Collector;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+use tokio::sync::watch;
+use wrpi_core::Reading;
+
+use crate::serve::Limits;
+
+/// The route that nearly all requests are for.
+pub(crate) const READING: &str = "/v0/wrpi";
+/// Every route by its own name; any other path is [`OTHER`], so that nobody can make up labels.
+const ROUTES: [&str; 4] = [READING, "/", "/openapi.json", "/v0/wrpi/stream"];
+const OTHER: &str = "other";
+/// The outcomes of a GET of the reading, each counted without a look-up.
+const OUTCOMES: [u16; 5] = [200, 304, 401, 429, 503];
+/// Upper bounds in seconds.
+const BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+
+/// The metrics of the HTTP side.
+pub(crate) struct Metrics {
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    reading_outcomes: [IntCounter; OUTCOMES.len()],
+    reading_duration: Histogram,
+    connections: IntGaugeVec,
+    connections_refused: IntCounterVec,
+    pub(crate) auth_failures: IntCounter,
+    pub(crate) auth_throttled: IntCounter,
+    pub(crate) streams: IntGauge,
+}
+
+impl Metrics {
+    /// Registers the metrics; those of the reading look at `readings` when they are asked for.
+    pub(crate) fn register(
+        registry: &Registry,
+        readings: watch::Receiver<Option<Reading>>,
+    ) -> Result<Self, prometheus::Error> {
+        let requests = IntCounterVec::new(
+            Opts::new("http_requests_total", "Requests by method, route and status."),
+            &["method", "route", "status"],
+        )?;
+        let durations = HistogramVec::new(
+            HistogramOpts::new("http_request_duration_seconds", "From the head of a request to that of its answer.")
+                .buckets(BUCKETS.to_vec()),
+            &["route"],
+        )?;
+        let metrics = Self {
+            reading_outcomes: OUTCOMES.map(|code| requests.with_label_values(&["GET", READING, &code.to_string()])),
+            reading_duration: durations.with_label_values(&[READING]),
+            requests,
+            durations,
+            connections: IntGaugeVec::new(Opts::new("http_connections_active", "Open connections."), &["listener"])?,
+            connections_refused: IntCounterVec::new(
+                Opts::new("http_connections_refused_total", "Connections closed at once because too many were open."),
+                &["listener"],
+            )?,
+            auth_failures: IntCounter::new("wrpi_auth_failures_total", "Requests without the right password.")?,
+            auth_throttled: IntCounter::new(
+                "wrpi_auth_throttled_total",
+                "Requests refused because their client had tried too many passwords.",
+            )?,
+            streams: IntGauge::new("wrpi_streams_active", "Open streams of readings.")?,
+        };
+        let build = IntGaugeVec::new(
+            Opts::new("wrpi_build_info", "1, with the version and the commit that this was built from."),
+            &["version", "commit"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), option_env!("WRPI_COMMIT").unwrap_or("unknown")]).set(1);
+        let collectors: [Box<dyn Collector>; 9] = [
+            Box::new(metrics.requests.clone()),
+            Box::new(metrics.durations.clone()),
+            Box::new(metrics.connections.clone()),
+            Box::new(metrics.connections_refused.clone()),
+            Box::new(metrics.auth_failures.clone()),
+            Box::new(metrics.auth_throttled.clone()),
+            Box::new(metrics.streams.clone()),
+            Box::new(build),
+            Box::new(reading::LatestReading::new(readings)?),
+        ];
+        collectors.into_iter().try_for_each(|collector| registry.register(collector))?;
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(metrics)
+    }
+
+    /// Limits of `listener`, with the metrics that count its connections.
+    pub(crate) fn limits(&self, listener: &str, connections: usize, idle_timeout: Duration) -> Limits {
+        Limits {
+            connections,
+            idle_timeout,
+            active: self.connections.with_label_values(&[listener]),
+            refused: self.connections_refused.with_label_values(&[listener]),
+        }
+    }
+
+    /// Counts a request.
+    pub(crate) fn count(&self, method: &Method, route: &'static str, status: StatusCode, duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        if route == READING && method == Method::GET {
+            self.reading_duration.observe(seconds);
+            if let Some(outcome) = OUTCOMES.iter().position(|code| status == *code) {
+                return self.reading_outcomes[outcome].inc();
+            }
+        } else {
+            self.durations.with_label_values(&[route]).observe(seconds);
+        }
+        self.requests.with_label_values(&[method_label(method), route, status.as_str()]).inc();
+    }
+}
+
+/// The label of a path.
+pub(crate) fn route_of(path: &str) -> &'static str {
+    ROUTES.into_iter().find(|route| *route == path).unwrap_or(OTHER)
+}
+
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}

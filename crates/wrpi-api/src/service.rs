@@ -1,0 +1,157 @@
+//! The service of one public connection: what is done with every request, whichever route it is for.
+//!
+//! Nearly all requests are for the reading. They are answered right here by the same function that the router's
+//! handler calls, since a walk through the router costs more than the answer.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Either};
+use http::header::{CONNECTION, HOST, LOCATION, STRICT_TRANSPORT_SECURITY};
+use http::uri::Authority;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use tower_service::Service as _;
+use tracing::{Level, debug, enabled, warn};
+
+use crate::api::{Api, security_headers};
+use crate::auth::Peer;
+use crate::error::ApiError;
+use crate::metrics::{READING, route_of};
+use crate::request_id::{self, X_REQUEST_ID};
+use crate::router::router;
+
+/// The body of an answer, made here or by the router.
+pub(crate) type Body = http_body_util::Either<Full<Bytes>, axum::body::Body>;
+type Outcome = Result<Response<Body>, Infallible>;
+/// An answer, there at once or in time.
+pub(crate) type Answer = Either<Ready<Outcome>, BoxFuture<'static, Outcome>>;
+
+/// What a listener does with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Answers it over plain HTTP.
+    Plain,
+    /// Leads it to HTTPS, but for `/`, which load balancers probe.
+    Redirect,
+    /// Answers it over TLS.
+    Tls,
+}
+
+/// What the connections of a listener share.
+pub(crate) struct Endpoint {
+    api: Arc<Api>,
+    router: Router,
+    mode: Mode,
+}
+
+impl Endpoint {
+    pub(crate) fn new(api: Arc<Api>, mode: Mode) -> Self {
+        Self { router: router(api.clone()), api, mode }
+    }
+
+    /// Answers `request`, which came from `peer`.
+    pub(crate) fn answer(self: &Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Answer {
+        let exchange = Exchange::begin(&request);
+        if let Some(answer) = self.immediate(&request, exchange.route, peer) {
+            return Either::Left(ready(Ok(exchange.end(self, answer.map(Body::Left)))));
+        }
+        let (endpoint, mut router, mut request) = (self.clone(), self.router.clone(), request);
+        request.extensions_mut().insert(Peer(peer));
+        let answer = async move {
+            let mut answer = router.call(request).await?;
+            answer.headers_mut().extend(security_headers());
+            Ok(exchange.end(&endpoint, answer.map(Body::Right)))
+        };
+        Either::Right(answer.boxed())
+    }
+
+    /// The answer to what needs no router.
+    fn immediate(
+        &self,
+        request: &Request<Incoming>,
+        route: &'static str,
+        peer: IpAddr,
+    ) -> Option<Response<Full<Bytes>>> {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        if self.mode == Mode::Redirect && !(is_read && route == "/") {
+            return Some(redirect(request).unwrap_or_else(ApiError::response));
+        }
+        if !(is_read && route == READING) {
+            return None;
+        }
+        let headers = request.headers();
+        let answer = self.api.admit(headers, peer).and_then(|admitted| self.api.reading(admitted, headers));
+        let mut answer = answer.unwrap_or_else(|error| {
+            let mut answer = error.response();
+            answer.headers_mut().extend(self.api.common.clone());
+            answer
+        });
+        self.api.origins.allow(headers, answer.headers_mut());
+        Some(answer)
+    }
+}
+
+/// Leads to the same target on the default port of HTTPS.
+fn redirect(request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, ApiError> {
+    let host = request.headers().get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let authority = request.uri().authority().cloned().or(host).ok_or(ApiError::NoHost)?;
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let location = format!("https://{}{target}", authority.host());
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    answer.headers_mut().insert(LOCATION, HeaderValue::try_from(location).map_err(|_| ApiError::NoHost)?);
+    answer.headers_mut().extend(security_headers());
+    Ok(answer)
+}
+
+/// What must be known of a request once it is answered.
+struct Exchange {
+    began: Instant,
+    method: Method,
+    route: &'static str,
+    version: Version,
+    request_id: Option<HeaderValue>,
+}
+
+impl Exchange {
+    fn begin(request: &Request<Incoming>) -> Self {
+        Self {
+            began: Instant::now(),
+            method: request.method().clone(),
+            route: route_of(request.uri().path()),
+            version: request.version(),
+            request_id: request_id::of(request.headers()).cloned(),
+        }
+    }
+
+    fn end<B>(self, endpoint: &Endpoint, mut answer: Response<B>) -> Response<B> {
+        let Self { began, method, route, version, request_id } = self;
+        let (status, duration) = (answer.status(), began.elapsed());
+        endpoint.api.metrics.count(&method, route, status, duration);
+        let id = request_id.as_ref().and_then(|id| id.to_str().ok());
+        let (status_code, duration_us) = (status.as_u16(), duration.as_micros());
+        if status.is_server_error() {
+            warn!(%method, route, status = status_code, duration_us, request_id = id, "request failed");
+        } else if enabled!(Level::DEBUG) {
+            debug!(%method, route, status = status_code, duration_us, request_id = id, "request answered");
+        }
+        let headers = answer.headers_mut();
+        if let Some(id) = request_id {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        if endpoint.mode == Mode::Tls {
+            headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        }
+        if version < Version::HTTP_2 && endpoint.api.is_stopping() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+}
