@@ -18,6 +18,7 @@ mod serve;
 mod service;
 mod settings;
 mod snapshot;
+mod stream;
 
 pub use api::Api;
 pub use auth::Password;

@@ -14,12 +14,17 @@ use hyper::body::Bytes;
 use crate::api::Api;
 use crate::auth::Authenticated;
 use crate::error::ApiError;
-use crate::metrics::READING;
+use crate::metrics::{READING, STREAM};
+use crate::stream::stream;
 
 const INDEX: &str = "\
 WRPI, the Random Price Index: a decimal between 0 and 100, recalculated about once a minute.
 
-GET /v0/wrpi    the latest value and its time of calculation, as JSON (basic authentication, any user name)
+GET /v0/wrpi           the latest value and its time of calculation, as JSON
+GET /v0/wrpi/stream    the same, and each new value as it comes, as server-sent events
+GET /openapi.json      the description of this API
+
+The first two want basic authentication, with any user name.
 ";
 
 /// Every public route.
@@ -28,6 +33,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/", get(INDEX))
         .route(READING, get(reading))
+        .route(STREAM, get(stream))
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .with_state(api)

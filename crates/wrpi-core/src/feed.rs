@@ -5,11 +5,10 @@
 
 mod metrics;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
@@ -76,7 +75,7 @@ struct Feed {
 impl Feed {
     /// One connection, from its beginning to its end.
     async fn session(&mut self) -> StoreError {
-        let changed = Arc::new(Notify::new());
+        let (changed, mut changes) = watch::channel(Instant::now());
         let (mut store, link, interval) = match Store::connect_tracking(&self.settings, changed.clone()).await {
             Ok(store) => (store, Link::Pushed, self.heartbeat),
             Err(refusal) if refusal.is_refusal() => match Store::connect(&self.settings).await {
@@ -85,30 +84,35 @@ impl Feed {
             },
             Err(error) => return error,
         };
+        let mut pushed_at = None;
         loop {
-            match self.read(&mut store, &changed).await {
-                Ok(found) => self.take(link, found),
+            match self.read(&mut store, &mut changes).await {
+                Ok(found) => self.take(link, found, pushed_at),
                 Err(error) => return error,
             }
-            let _heartbeat = timeout(interval, changed.notified()).await;
+            let change = timeout(interval, changes.changed()).await;
+            pushed_at = change.is_ok().then(|| *changes.borrow_and_update());
         }
     }
 
-    async fn read(&self, store: &mut Store, changed: &Notify) -> Result<Found, StoreError> {
+    async fn read(&self, store: &mut Store, changes: &mut watch::Receiver<Instant>) -> Result<Found, StoreError> {
         let found = store.fetch().await?;
         if !is_half_changed(*self.readings.borrow(), &found) {
             return Ok(found);
         }
-        let _other_half = timeout(SETTLE_TIME, changed.notified()).await;
+        let _other_half = timeout(SETTLE_TIME, changes.changed()).await;
         store.fetch().await
     }
 
-    fn take(&mut self, link: Link, found: Found) {
+    fn take(&mut self, link: Link, found: Found, pushed_at: Option<Instant>) {
         self.found_link(link);
         if let Some(Ok(reading)) = found
             && self.readings.send_if_modified(|last| last.replace(reading) != Some(reading))
         {
             self.metrics.received.inc();
+            if let Some(pushed_at) = pushed_at {
+                self.metrics.propagation.observe(pushed_at.elapsed().as_secs_f64());
+            }
         }
         if self.found.as_ref() == Some(&found) {
             return;

@@ -1,14 +1,16 @@
 //! The Redis store: the keys, the format of what they hold, and how to connect.
 
-use std::time::Duration;
+mod settings;
+
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
+    AsyncConnectionConfig, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, TlsCertificates,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use crate::settings::Reader;
+pub use self::settings::{Settings, Tls, help};
 use crate::{Reading, ReadingError};
 
 /// The prefix of both keys, as a tracking client subscribes to it.
@@ -19,41 +21,6 @@ const TIMESTAMP_KEY: &str = "wrpi-timestamp";
 /// How long connecting, and each command, may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Where the store is and who asks.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Database number.
-    pub db: u16,
-    /// ACL user; `None` is Redis's default user.
-    pub user: Option<String>,
-    /// Password; `None` where the server wants none.
-    pub password: Option<SecretString>,
-}
-
-impl Settings {
-    /// Reads `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`, `REDIS_USER` and `REDIS_PASS` or `REDIS_PASS_FILE`.
-    pub fn read(reader: &mut Reader<'_>, default_db: u16) -> Self {
-        let not_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Self {
-            host: reader.value("REDIS_HOST", "localhost".to_owned(), "a host name or address", not_empty),
-            port: reader
-                .value("REDIS_PORT", 6379, "a port from 1 to 65535", |text| text.parse().ok().filter(|p| *p > 0)),
-            db: reader.value("REDIS_DB", default_db, "a database number from 0 to 65535", |text| text.parse().ok()),
-            user: reader.value("REDIS_USER", None, "a user name, or empty", |text| Some(not_empty(text))),
-            password: reader.secret("REDIS_PASS"),
-        }
-    }
-
-    /// Where the store is, for messages: host, port and database number.
-    pub fn address(&self) -> String {
-        format!("{}:{}/{}", self.host, self.port, self.db)
-    }
-}
 
 /// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -89,18 +56,18 @@ impl Store {
         Self::open(settings, ProtocolVersion::RESP2, AsyncConnectionConfig::new()).await
     }
 
-    /// Connects with RESP3 and asks for an invalidation message whenever a key with [`PREFIX`] changes. A message
-    /// (or the end of the connection) makes `changed` true for its receiver.
+    /// Connects with RESP3 and asks for an invalidation message whenever a key with [`PREFIX`] changes. Each message
+    /// (and the end of the connection) sends its time to `changed`.
     ///
     /// # Errors
     ///
     /// As [`Store::connect`]; and when the server refuses RESP3 or tracking.
     pub(crate) async fn connect_tracking(
         settings: &Settings,
-        changed: std::sync::Arc<tokio::sync::Notify>,
+        changed: tokio::sync::watch::Sender<Instant>,
     ) -> Result<Self, StoreError> {
         let config = AsyncConnectionConfig::new().set_push_sender(move |_message| {
-            changed.notify_one();
+            changed.send_replace(Instant::now());
             Ok::<(), redis::aio::SendError>(())
         });
         let mut store = Self::open(settings, ProtocolVersion::RESP3, config).await?;
@@ -127,13 +94,21 @@ impl Store {
             if let Some(password) = &settings.password {
                 login = login.set_password(password.expose_secret());
             }
-            let server = ConnectionAddr::Tcp(settings.host.clone(), settings.port)
+            let server = settings
+                .server()
                 .into_connection_info()?
                 .set_tcp_settings(redis::io::tcp::TcpSettings::default().set_nodelay(true))
                 .set_redis_settings(login);
             let config =
                 config.set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
-            redis::Client::open(server)?.get_multiplexed_async_connection_with_config(&config).await
+            let client = match &settings.tls {
+                Tls::Off | Tls::WellKnown => redis::Client::open(server)?,
+                Tls::Private(pem) => {
+                    let trusted = TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) };
+                    redis::Client::build_with_tls(server, trusted)?
+                }
+            };
+            client.get_multiplexed_async_connection_with_config(&config).await
         };
         match open.await {
             Ok(connection) => Ok(Self { address, connection }),
@@ -180,18 +155,4 @@ impl Store {
         let answer = command.query_async(&mut self.connection).await;
         answer.map_err(|source| StoreError { address: self.address.clone(), source })
     }
-}
-
-/// The lines of `--help` on [`Settings`].
-pub fn help(default_db: u16) -> String {
-    format!(
-        "  \
-  REDIS_HOST          host name or address [localhost]
-  REDIS_PORT          port [6379]
-  REDIS_DB            database number [{default_db}]
-  REDIS_USER          ACL user; empty is the default user [empty]
-  REDIS_PASS          password; empty is none [empty]
-  REDIS_PASS_FILE     a file with the password, instead of REDIS_PASS
-"
-    )
 }

@@ -12,7 +12,14 @@ use crate::api::Api;
 fn what_the_updater_stores_is_served() {
     let redis = Redis::start();
     let api = Api::follow(&redis, &[("REDIS_HEARTBEAT", "60m")]);
-    let settings = store::Settings { host: "127.0.0.1".into(), port: redis.port(), db: 0, user: None, password: None };
+    let settings = store::Settings {
+        host: "127.0.0.1".into(),
+        port: redis.port(),
+        db: 0,
+        user: None,
+        password: None,
+        tls: store::Tls::Off,
+    };
     for _ in 0..3 {
         let random = &mut rand::rng();
         let run = updater::run_once(&settings, random, Duration::from_secs(10));

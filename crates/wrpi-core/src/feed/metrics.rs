@@ -1,6 +1,6 @@
 //! What the feed counts.
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::ReadingError;
 
@@ -11,6 +11,7 @@ pub struct Metrics {
     pub(super) reconnects: IntCounter,
     pub(super) received: IntCounter,
     pub(super) rejected: IntCounterVec,
+    pub(super) propagation: Histogram,
 }
 
 impl Metrics {
@@ -28,11 +29,19 @@ impl Metrics {
                 Opts::new("wrpi_readings_rejected_total", "What Redis held that was no reading, by reason."),
                 &["reason"],
             )?,
+            propagation: Histogram::with_opts(
+                HistogramOpts::new(
+                    "wrpi_propagation_seconds",
+                    "From Redis's word that a key has changed to the new reading's being handed on.",
+                )
+                .buckets(vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0]),
+            )?,
         };
         registry.register(Box::new(metrics.up.clone()))?;
         registry.register(Box::new(metrics.reconnects.clone()))?;
         registry.register(Box::new(metrics.received.clone()))?;
         registry.register(Box::new(metrics.rejected.clone()))?;
+        registry.register(Box::new(metrics.propagation.clone()))?;
         for reason in ReadingError::REASONS {
             metrics.rejected.with_label_values(&[reason]);
         }
