@@ -50,7 +50,8 @@ fn given_password(credentials: &[u8]) -> Option<Vec<u8>> {
     }
     let mut user_and_password = BASE64.decode(rest.trim_ascii()).ok()?;
     let colon = user_and_password.iter().position(|b| *b == b':')?;
-    Some(user_and_password.split_off(colon + 1))
+    user_and_password.drain(..=colon);
+    Some(user_and_password)
 }
 
 /// The password of a request: it must have exactly one `Authorization` header.

@@ -1,6 +1,7 @@
 //! Serving the listeners until told to stop, and stopping without losing a request.
 
 mod connections;
+mod descriptors;
 mod public;
 mod supervision;
 mod tls;

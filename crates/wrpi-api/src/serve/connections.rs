@@ -139,8 +139,12 @@ async fn drive_tls(
     peer: IpAddr,
     answer: impl Answer,
 ) -> Result<(), String> {
-    let handshake = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await;
-    let stream = handshake.map_err(|late| late.to_string())?.map_err(|error| error.to_string())?;
+    let mut handshake = pin!(timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)));
+    let handshake = poll_fn(|cx| match place.watch.order(cx) {
+        Order::Serve => handshake.as_mut().poll(cx).map_err(|late| late.to_string()),
+        _ => Poll::Ready(Err("told to end during the handshake".to_owned())),
+    });
+    let stream = handshake.await?.map_err(|error| error.to_string())?;
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         drive_http2(stream, place, peer, answer).await
     } else {

@@ -16,6 +16,7 @@ use tower_service::Service as _;
 use tracing::warn;
 
 use super::connections::{Answer, Connections};
+use super::descriptors;
 use crate::api::Api;
 use crate::service::{self, Endpoint, Mode};
 use crate::settings::HttpSettings;
@@ -53,7 +54,8 @@ impl Public {
             let tls = Some(tls.certificates.acceptor()?);
             ports.push(Port { listener, tls, endpoint: endpoint(Mode::Tls) });
         }
-        let limits = api.metrics.limits("public", settings.max_connections, settings.idle_timeout);
+        let most = descriptors::within_limit(settings.max_connections);
+        let limits = api.metrics.limits("public", most, settings.idle_timeout);
         Ok(Self { ports, connections: Connections::new(limits) })
     }
 
