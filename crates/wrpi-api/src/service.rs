@@ -79,20 +79,20 @@ impl Endpoint {
         route: &'static str,
         peer: IpAddr,
     ) -> Option<Response<Full<Bytes>>> {
-        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-        if self.mode == Mode::Redirect && !(is_read && route == "/") {
-            return Some(redirect(request).unwrap_or_else(ApiError::response));
-        }
-        if !(is_read && route == READING) {
-            return None;
-        }
         let headers = request.headers();
-        let answer = self.api.admit(headers, peer).and_then(|admitted| self.api.reading(admitted, headers));
-        let mut answer = answer.unwrap_or_else(|error| {
-            let mut answer = error.response();
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let with_common = |mut answer: Response<_>| {
             answer.headers_mut().extend(self.api.common.clone());
             answer
-        });
+        };
+        let mut answer = if self.mode == Mode::Redirect && !(is_read && route == "/") {
+            with_common(redirect(request).unwrap_or_else(ApiError::response))
+        } else if is_read && route == READING {
+            let answer = self.api.admit(headers, peer).and_then(|admitted| self.api.reading(admitted, headers));
+            answer.unwrap_or_else(|error| with_common(error.response()))
+        } else {
+            return None;
+        };
         self.api.origins.allow(headers, answer.headers_mut());
         Some(answer)
     }
@@ -107,7 +107,6 @@ fn redirect(request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, ApiErr
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::PERMANENT_REDIRECT;
     answer.headers_mut().insert(LOCATION, HeaderValue::try_from(location).map_err(|_| ApiError::NoHost)?);
-    answer.headers_mut().extend(security_headers());
     Ok(answer)
 }
 
