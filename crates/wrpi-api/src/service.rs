@@ -135,7 +135,7 @@ impl Exchange {
         let (status, duration) = (answer.status(), began.elapsed());
         endpoint.api.metrics.count(&method, route, status, duration);
         let id = request_id.as_ref().and_then(|id| id.to_str().ok());
-        let (status_code, duration_us) = (status.as_u16(), duration.as_micros());
+        let (status_code, duration_us) = (status.as_u16(), duration.as_micros() as u64);
         if status.is_server_error() {
             warn!(%method, route, status = status_code, duration_us, request_id = id, "request failed");
         } else if enabled!(Level::DEBUG) {
