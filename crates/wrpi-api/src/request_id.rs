@@ -7,7 +7,9 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 /// Longer ones are ignored: they would only fill the log.
 const LONGEST: usize = 128;
 
-/// The `X-Request-Id` of a request: visible ASCII, at most 128 bytes.
+/// The `X-Request-Id` of a request: visible ASCII, from 1 to 128 bytes.
 pub(crate) fn of(headers: &HeaderMap) -> Option<&HeaderValue> {
-    headers.get(X_REQUEST_ID).filter(|id| id.len() <= LONGEST && id.as_bytes().iter().all(u8::is_ascii_graphic))
+    headers
+        .get(X_REQUEST_ID)
+        .filter(|id| (1..=LONGEST).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic))
 }
