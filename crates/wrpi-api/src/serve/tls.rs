@@ -108,10 +108,11 @@ impl Certificates {
             }
             match Certificate::parse(content.clone()).and_then(still_valid) {
                 Ok(certificate) => {
-                    info!(expires_at = certificate.expires_at, "certificate changed");
-                    metrics.expires_at.set(certificate.expires_at);
-                    metrics.reloads.with_label_values(&["ok"]).inc();
+                    let expires_at = certificate.expires_at;
                     self.current.0.store(Arc::new(certificate));
+                    info!(expires_at, "certificate changed");
+                    metrics.expires_at.set(expires_at);
+                    metrics.reloads.with_label_values(&["ok"]).inc();
                     refused = None;
                 }
                 Err(error) => {
