@@ -143,7 +143,8 @@ impl Supervisor {
         if connections.len() >= most {
             return None;
         }
-        let watch = Arc::<Watch>::default();
+        // Its first tick may be near: it has not rested since the last.
+        let watch = Arc::new(Watch { moved: AtomicBool::new(true), ..Watch::default() });
         let (heads, time_in_head, time_at_rest) = Default::default();
         let key =
             connections.insert(Supervised { watch: watch.clone(), is_serial: true, heads, time_in_head, time_at_rest });
