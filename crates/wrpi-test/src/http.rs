@@ -1,5 +1,7 @@
 //! HTTP/1.1 over a bare socket, so that a test sees what a client sees and can send what no library would.
 
+use std::fmt::Debug;
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
@@ -33,9 +35,14 @@ impl Response {
     }
 }
 
+/// What a connection runs over: a TCP stream, or TLS in one.
+trait Stream: Read + Write + Debug + Send {}
+
+impl<S: Read + Write + Debug + Send> Stream for S {}
+
 /// A connection that is kept alive.
 #[derive(Debug)]
-pub struct Connection(BufReader<TcpStream>);
+pub struct Connection(BufReader<Box<dyn Stream>>);
 
 impl Connection {
     /// Connects to `address`.
@@ -47,7 +54,12 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self(BufReader::new(stream)))
+        Ok(Self::over(stream))
+    }
+
+    /// Speaks over `stream`.
+    pub fn over(stream: impl Read + Write + Debug + Send + 'static) -> Self {
+        Self(BufReader::new(Box::new(stream)))
     }
 
     /// Sends the request line `method` `target` with `Host` and `headers`, and reads the answer.
@@ -101,16 +113,48 @@ impl Connection {
         Ok(response)
     }
 
-    /// Whether the peer has closed the connection without another byte.
+    /// Reads the next chunk of a body that comes in chunks; `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ends before, or what comes is no chunk.
+    pub fn read_chunk(&mut self) -> std::io::Result<Option<String>> {
+        let size = usize::from_str_radix(&self.read_line()?, 16).map_err(std::io::Error::other)?;
+        let mut chunk = vec![0; size];
+        self.0.read_exact(&mut chunk)?;
+        self.read_line()?;
+        String::from_utf8(chunk).map(|chunk| (size > 0).then_some(chunk)).map_err(std::io::Error::other)
+    }
+
+    /// Whether the peer closes the connection without another byte.
     pub fn is_closed(&mut self) -> bool {
         matches!(self.0.fill_buf(), Ok([]))
+    }
+
+    /// Waits until the peer has ended the connection, in whatever way and after whatever bytes.
+    ///
+    /// # Panics
+    ///
+    /// When it goes on for longer than [`PATIENCE`].
+    pub fn ends(&mut self) {
+        loop {
+            let came = match self.0.fill_buf() {
+                Ok(bytes) => bytes.len(),
+                Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof) => 0,
+                Err(error) => panic!("the connection goes on: {error}"),
+            };
+            if came == 0 {
+                return;
+            }
+            self.0.consume(came);
+        }
     }
 
     fn read_line(&mut self) -> std::io::Result<String> {
         let mut line = String::new();
         self.0.read_line(&mut line)?;
-        let end = std::io::ErrorKind::UnexpectedEof;
-        line.strip_suffix("\r\n").map(str::to_owned).ok_or_else(|| std::io::Error::new(end, format!("after {line:?}")))
+        let end = || std::io::Error::new(UnexpectedEof, format!("after {line:?}"));
+        line.strip_suffix("\r\n").map(str::to_owned).ok_or_else(end)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Real parts for the tests of the other crates, none of which it knows: a private `redis-server`, a service as a
-//! process of its own, and HTTP over a bare socket.
+//! process of its own, certificates, and HTTP over a bare socket.
 //!
 //! Everything is started on a free port and killed on drop. What goes wrong here panics: it fails the test.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod authority;
 mod http;
 mod process;
 mod redis;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use rand::distr::{Alphanumeric, SampleString};
 
+pub use authority::{Authority, Pair};
 pub use http::{Connection, Response, basic, get, send};
 pub use redis::Redis;
 pub use service::Service;

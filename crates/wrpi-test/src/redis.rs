@@ -8,9 +8,13 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::process::Process;
+use crate::{Authority, Pair};
 
 const ADVICE: &str = "The tests need redis-server and redis-cli 6 or newer on PATH: `make test` installs them with \
                       apt-get; elsewhere install Redis with your package manager.";
+
+const TLS_PORT: &str = "--tls-port";
+const CA: &str = "authority.pem";
 
 /// A private server on a free port of 127.0.0.1, without persistence, killed on drop.
 #[derive(Debug)]
@@ -19,6 +23,7 @@ pub struct Redis {
     port: u16,
     arguments: Vec<String>,
     directory: TempDir,
+    port_argument: &'static str,
 }
 
 impl Redis {
@@ -33,13 +38,27 @@ impl Redis {
 
     /// Starts a server with further `arguments`, such as `["--requirepass", "…"]`.
     pub fn start_with(arguments: &[&str]) -> Self {
+        Self::start_in(TempDir::new().unwrap(), "--port", arguments)
+    }
+
+    /// Starts a server that speaks TLS alone, with a certificate of `authority` for the host `name`.
+    pub fn start_tls(authority: &Authority, name: &str) -> Self {
         let directory = TempDir::new().unwrap();
+        let Pair { certificate, key } = authority.issue(name);
+        for (name, pem) in [(CA, authority.pem()), ("certificate.pem", certificate), ("key.pem", key)] {
+            std::fs::write(directory.path().join(name), pem).unwrap();
+        }
+        let files = ["--tls-ca-cert-file", CA, "--tls-cert-file", "certificate.pem", "--tls-key-file", "key.pem"];
+        Self::start_in(directory, TLS_PORT, &[&["--port", "0", "--tls-auth-clients", "no"], &files[..]].concat())
+    }
+
+    fn start_in(directory: TempDir, port_argument: &'static str, arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         loop {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             // Between there and here another may have taken the port: then there is no process, and another try.
-            if let Some(process) = spawn(port, &arguments, &directory) {
-                return Self { process, port, arguments, directory };
+            if let Some(process) = spawn(port_argument, port, &arguments, &directory) {
+                return Self { process, port, arguments, directory, port_argument };
             }
         }
     }
@@ -51,7 +70,17 @@ impl Redis {
 
     /// The variables that lead a service to this server, database 0.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        vec![("REDIS_HOST", "127.0.0.1".into()), ("REDIS_PORT", self.port.to_string()), ("REDIS_DB", "0".into())]
+        let mut variables =
+            vec![("REDIS_HOST", "127.0.0.1".into()), ("REDIS_PORT", self.port.to_string()), ("REDIS_DB", "0".into())];
+        if let Some(ca) = self.ca() {
+            variables.extend([("REDIS_TLS", "true".into()), ("REDIS_CA_FILE", ca)]);
+        }
+        variables
+    }
+
+    /// The file with the authority's certificate, where the server speaks TLS.
+    fn ca(&self) -> Option<String> {
+        (self.port_argument == TLS_PORT).then(|| self.directory.path().join(CA).display().to_string())
     }
 
     /// Runs `redis-cli` with `arguments` and gives what it prints, without the last newline.
@@ -62,6 +91,7 @@ impl Redis {
     pub fn cli(&self, arguments: &[&str]) -> String {
         let output = Command::new("redis-cli")
             .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-e"])
+            .args(self.ca().iter().flat_map(|ca| ["--tls", "--cacert", ca]))
             .args(arguments)
             .output()
             .unwrap_or_else(|error| panic!("redis-cli: {error}. {ADVICE}"));
@@ -83,7 +113,8 @@ impl Redis {
     /// Starts it again on the same port, empty.
     pub fn restart(&mut self) {
         self.kill();
-        self.process = spawn(self.port, &self.arguments, &self.directory).expect("the port was this server's own");
+        self.process = spawn(self.port_argument, self.port, &self.arguments, &self.directory)
+            .expect("the port was this server's own");
     }
 
     /// Stops it from running: connections are accepted by the kernel and never answered.
@@ -98,10 +129,10 @@ impl Redis {
 }
 
 /// A server that accepts connections at `port`, or `None` if the port is taken.
-fn spawn(port: u16, arguments: &[String], directory: &TempDir) -> Option<Process> {
+fn spawn(port_argument: &str, port: u16, arguments: &[String], directory: &TempDir) -> Option<Process> {
     let mut command = Command::new("redis-server");
     command
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args([port_argument, &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .args(arguments)
         .current_dir(directory.path())
         .stdin(Stdio::null())

@@ -87,4 +87,11 @@ impl Service {
     pub fn id(&self) -> u32 {
         self.process.id()
     }
+
+    /// How much memory it has, in MiB.
+    pub fn resident_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")).unwrap();
+        kib.parse::<u64>().unwrap() / 1024
+    }
 }

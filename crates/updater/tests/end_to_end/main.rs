@@ -5,6 +5,7 @@
 mod healthcheck;
 mod interval;
 mod once;
+mod redis_tls;
 mod settings;
 
 /// The binary.

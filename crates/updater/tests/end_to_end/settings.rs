@@ -13,6 +13,9 @@ fn each_bad_setting_is_named_with_what_was_given_and_what_is_allowed() {
         ("REDIS_HOST", "", "allowed: a host name or address"),
         ("REDIS_PORT", "65536", "allowed: a port from 1 to 65535"),
         ("REDIS_DB", "one", "allowed: a database number from 0 to 65535"),
+        ("REDIS_TLS", "yes", "allowed: true or false"),
+        ("REDIS_CA_FILE", "/nonexistent", "allowed: a readable PEM file with a certificate"),
+        ("REDIS_CA_FILE", "/dev/null", "allowed: a readable PEM file with a certificate"),
         ("UPDATE_DEADLINE", "soon", durations),
         ("UPDATE_INTERVAL", "0s", durations),
         ("UPDATE_INTERVAL", "2d", durations),
@@ -23,6 +26,15 @@ fn each_bad_setting_is_named_with_what_was_given_and_what_is_allowed() {
         assert_eq!(updater.wait().code(), Some(2), "{name}");
         assert_eq!(updater.output(), [format!("{name} is {value:?}; {allowed}")]);
     }
+}
+
+#[test]
+fn an_authority_without_tls_is_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, wrpi_test::Authority::new().pem()).unwrap();
+    let mut updater = Service::spawn(UPDATER, [("REDIS_CA_FILE", file.path().to_str().unwrap())]);
+    assert_eq!(updater.wait().code(), Some(2));
+    assert_eq!(updater.output(), ["REDIS_CA_FILE is set; allowed: only with REDIS_TLS=true"]);
 }
 
 #[test]
@@ -41,8 +53,8 @@ fn help_lists_every_variable_and_version_the_version() {
         String::from_utf8(output.stdout).unwrap()
     };
     let help = print("--help");
-    for name in "REDIS_HOST REDIS_PORT REDIS_DB REDIS_USER REDIS_PASS REDIS_PASS_FILE UPDATE_DEADLINE UPDATE_INTERVAL \
-                 LOG_FORMAT RUST_LOG"
+    for name in "REDIS_HOST REDIS_PORT REDIS_DB REDIS_USER REDIS_PASS REDIS_PASS_FILE REDIS_TLS REDIS_CA_FILE \
+                 UPDATE_DEADLINE UPDATE_INTERVAL LOG_FORMAT RUST_LOG"
         .split_whitespace()
     {
         assert!(help.contains(&format!("\n  {name} ")), "{name} in {help}");

@@ -5,6 +5,7 @@
 mod api;
 mod contract;
 mod healthcheck;
+mod redis_tls;
 mod settings;
 mod stop;
 mod store;

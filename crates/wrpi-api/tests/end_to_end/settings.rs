@@ -2,7 +2,8 @@
 
 use std::net::TcpListener;
 
-use wrpi_test::{Service, random_password};
+use tempfile::NamedTempFile;
+use wrpi_test::{Authority, Service, random_password};
 
 const API: &str = env!("CARGO_BIN_EXE_wrpi-api");
 
@@ -64,6 +65,38 @@ fn each_bad_setting_is_named_with_what_was_given_and_what_is_allowed() {
             "CORS_ALLOWED_ORIGINS is \"https://app.example.com/\"; allowed: *, or comma-separated origins such as \
              https://app.example.com",
         ),
+        (vec![good, ("REDIS_TLS", "1")], "REDIS_TLS is \"1\"; allowed: true or false"),
+        (
+            vec![good, ("REDIS_CA_FILE", "/nonexistent")],
+            "REDIS_CA_FILE is \"/nonexistent\"; allowed: a readable PEM file with a certificate",
+        ),
+        (
+            vec![good, ("TLS_LISTEN_ADDR", ":8443")],
+            "TLS_LISTEN_ADDR is \":8443\"; allowed: an IP address and port, such as 0.0.0.0:8080 or [::]:8080",
+        ),
+        (vec![good, ("TLS_CERT_FILE", "")], "TLS_CERT_FILE is \"\"; allowed: a path"),
+        (vec![good, ("TLS_KEY_FILE", "")], "TLS_KEY_FILE is \"\"; allowed: a path"),
+        (vec![good, ("PLAIN_HTTP", "no")], "PLAIN_HTTP is \"no\"; allowed: redirect or serve"),
+        (
+            vec![good, ("PLAIN_HTTP", "redirect")],
+            "PLAIN_HTTP is \"redirect\"; allowed: only with TLS_CERT_FILE and TLS_KEY_FILE",
+        ),
+        (vec![good, ("MAX_CONNECTIONS", "0")], "MAX_CONNECTIONS is \"0\"; allowed: a number from 1"),
+        (
+            vec![good, ("IDLE_TIMEOUT", "2d")],
+            "IDLE_TIMEOUT is \"2d\"; allowed: a time above zero and up to a day, such as 500ms, 30s (or just 30) or 5m",
+        ),
+        (vec![good, ("AUTH_GUESSES", "-1")], "AUTH_GUESSES is \"-1\"; allowed: a number; 0 is no limit"),
+        (
+            vec![good, ("AUTH_GUESS_REFILL", "0s")],
+            "AUTH_GUESS_REFILL is \"0s\"; allowed: a time above zero and up to a day, such as 500ms, 30s (or just 30) \
+             or 5m",
+        ),
+        (
+            vec![good, ("CLIENT_IP_SOURCE", "x-forwarded-for:0")],
+            "CLIENT_IP_SOURCE is \"x-forwarded-for:0\"; allowed: connection, or a header's name and the position in it, \
+             such as x-real-ip or x-forwarded-for:2",
+        ),
         (vec![good, ("LOG_FORMAT", "xml")], "LOG_FORMAT is \"xml\"; allowed: json or text"),
         (
             vec![good, ("RUST_LOG", "a=b=c")],
@@ -72,6 +105,15 @@ fn each_bad_setting_is_named_with_what_was_given_and_what_is_allowed() {
     ] {
         assert_eq!(refused(&environment), (Some(2), vec![line.to_owned()]), "{environment:?}");
     }
+}
+
+#[test]
+fn an_authority_without_tls_is_refused() {
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(&file, Authority::new().pem()).unwrap();
+    let path = file.path().to_str().unwrap();
+    let (code, lines) = refused(&[("APP_PASSWORD", &random_password()), ("REDIS_CA_FILE", path)]);
+    assert_eq!((code, lines.join("\n").as_str()), (Some(2), "REDIS_CA_FILE is set; allowed: only with REDIS_TLS=true"));
 }
 
 #[test]
@@ -108,8 +150,10 @@ fn help_lists_every_variable_and_version_the_version() {
         String::from_utf8(output.stdout).unwrap()
     };
     let help = print("--help");
-    for name in "REDIS_HOST REDIS_PORT REDIS_DB REDIS_USER REDIS_PASS REDIS_PASS_FILE REDIS_HEARTBEAT APP_PASSWORD \
-                 APP_PASSWORD_FILE LISTEN_ADDR ADMIN_ADDR CORS_ALLOWED_ORIGINS LOG_FORMAT RUST_LOG"
+    for name in "REDIS_HOST REDIS_PORT REDIS_DB REDIS_USER REDIS_PASS REDIS_PASS_FILE REDIS_TLS REDIS_CA_FILE \
+                 REDIS_HEARTBEAT APP_PASSWORD APP_PASSWORD_FILE LISTEN_ADDR TLS_CERT_FILE TLS_KEY_FILE TLS_LISTEN_ADDR \
+                 PLAIN_HTTP ADMIN_ADDR MAX_CONNECTIONS IDLE_TIMEOUT AUTH_GUESSES AUTH_GUESS_REFILL CLIENT_IP_SOURCE \
+                 CORS_ALLOWED_ORIGINS LOG_FORMAT RUST_LOG"
         .split_whitespace()
     {
         assert!(help.contains(&format!("\n  {name} ")) || help.contains(&format!("\n  {name}\n")), "{name} in {help}");
