@@ -57,14 +57,24 @@ impl Api {
         eventually(|| self.get().body, |served| served == body);
     }
 
+    /// Waits until the API has a reading.
+    pub(crate) fn becomes_ready(&self) {
+        eventually(|| send(&self.admin, "GET", "/readyz", &[]).status, |status| *status == 200);
+    }
+
     /// Waits until the API serves this value.
     pub(crate) fn serves_value(&self, value: &str) {
         eventually(|| self.get().body, |served| served.contains(&format!(r#""latest_value":{value},"#)));
     }
 
-    /// The value of a metric, from the admin listener.
+    /// All metrics, from the admin listener.
+    pub(crate) fn metrics(&self) -> String {
+        send(&self.admin, "GET", "/metrics", &[]).body
+    }
+
+    /// The value of a metric.
     pub(crate) fn metric(&self, name: &str) -> String {
-        let metrics = send(&self.admin, "GET", "/metrics", &[]).body;
+        let metrics = self.metrics();
         let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.unwrap_or_else(|| panic!("no {name} in {metrics}")).to_owned()
     }

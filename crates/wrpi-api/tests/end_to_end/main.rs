@@ -3,11 +3,21 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod api;
+mod certificates;
 mod contract;
+mod deadlines;
+mod floods;
+mod frames;
+mod guesses;
 mod healthcheck;
+mod http2;
+mod https;
+mod limits;
 mod redis_tls;
+mod secret;
 mod settings;
 mod stop;
 mod store;
 mod store_faults;
+mod stream;
 mod whole_system;

@@ -1,0 +1,92 @@
+//! Limits of connections and requests: each ends in a clear answer or a closed connection.
+
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
+
+use wrpi_test::{Connection, PATIENCE, basic, eventually, send};
+
+use crate::api::{Api, BODY};
+
+/// A connection that has been served once.
+fn served(api: &Api) -> Option<Connection> {
+    let mut connection = Connection::open(&api.address).unwrap();
+    connection.request("GET", "/", &[]).ok().map(|_| connection)
+}
+
+#[test]
+fn above_the_limit_connections_are_closed_and_the_admin_listener_goes_on() {
+    let (api, _redis) = Api::start(&[("MAX_CONNECTIONS", "3")]);
+    let refused = || api.metric(r#"http_connections_refused_total{listener="public"}"#).parse::<u32>().unwrap();
+    let active = || api.metric(r#"http_connections_active{listener="public"}"#);
+    eventually(active, |active| active == "0");
+    let mut open: Vec<_> = (0..3).map(|_| served(&api).unwrap()).collect();
+    let before = refused();
+    for _ in 0..5 {
+        Connection::open(&api.address).unwrap().ends();
+    }
+    assert_eq!((refused() - before, active().as_str()), (5, "3"));
+    assert_eq!(send(&api.admin, "GET", "/readyz", &[]).status, 200);
+    assert!(open.iter_mut().all(|connection| connection.request("GET", "/", &[]).is_ok()));
+
+    open.pop();
+    eventually(|| served(&api), Option::is_some);
+}
+
+#[test]
+fn a_connection_at_rest_is_closed_and_one_in_use_is_not() {
+    let (api, _redis) = Api::start(&[("IDLE_TIMEOUT", "2s")]);
+    let mut busy = served(&api).unwrap();
+    let mut resting = served(&api).unwrap();
+    let mut silent = Connection::open(&api.address).unwrap();
+    std::thread::scope(|scope| {
+        let ended = scope.spawn(|| (resting.is_closed(), silent.is_closed()));
+        while !ended.is_finished() {
+            assert_eq!(busy.request("GET", "/", &[]).unwrap().status, 200);
+        }
+        assert_eq!(ended.join().unwrap(), (true, true));
+    });
+}
+
+#[test]
+fn a_head_that_is_too_large_is_refused() {
+    let (api, _redis) = Api::start(&[]);
+    let (fits, too_large) = ("x".repeat(15 * 1024), "x".repeat(17 * 1024));
+    assert_eq!(api.send("GET", "/v0/wrpi", &[("X-Padding", &fits)]).body, BODY);
+    let many = |number| vec![("X-Padding", "x"); number];
+    assert_eq!(api.send("GET", "/v0/wrpi", &many(60)).body, BODY);
+    let target = format!("/{too_large}");
+    for (target, headers) in
+        [("/v0/wrpi", vec![("X-Padding", too_large.as_str())]), ("/v0/wrpi", many(100)), (&target, vec![])]
+    {
+        let mut connection = Connection::open(&api.address).unwrap();
+        assert_eq!(connection.request("GET", target, &headers).unwrap().status, 431);
+        connection.ends();
+    }
+}
+
+#[test]
+fn a_client_that_never_reads_is_ended_and_costs_no_memory() {
+    let (api, _redis) = Api::start(&[("IDLE_TIMEOUT", "500ms")]);
+    let credentials = basic(&format!("any:{}", api.password));
+    let requests = format!("GET /v0/wrpi HTTP/1.1\r\nHost: test\r\nAuthorization: {credentials}\r\n\r\n").repeat(100);
+    let before = api.service.resident_mib();
+    let ends: Vec<_> = std::thread::scope(|scope| {
+        let send = || {
+            let mut stream = TcpStream::connect(&api.address).unwrap();
+            stream.set_write_timeout(Some(PATIENCE)).unwrap();
+            loop {
+                if let Err(error) = stream.write_all(requests.as_bytes()) {
+                    return error.kind();
+                }
+            }
+        };
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(send)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    for end in ends {
+        assert!(matches!(end, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{end}");
+    }
+    let grown = api.service.resident_mib() - before;
+    assert!(grown < 16, "by {grown} MiB");
+    assert_eq!(api.get().body, BODY);
+}
