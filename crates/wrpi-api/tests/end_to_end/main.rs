@@ -13,6 +13,8 @@ mod healthcheck;
 mod http2;
 mod https;
 mod limits;
+mod logs;
+mod metrics;
 mod redis_tls;
 mod secret;
 mod settings;

@@ -1,0 +1,153 @@
+//! The metrics: what is counted, under which bounded labels, and what there is no sample of.
+
+use wrpi_test::{Connection, Redis, eventually, send};
+
+use crate::api::{Api, BODY, TIMESTAMP, VALUE};
+
+/// The samples of a metric, with their labels, in the order of the text.
+fn samples(api: &Api, name: &str) -> Vec<(String, String)> {
+    let metrics = api.metrics();
+    let samples = metrics.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' '));
+    let own = samples.filter(|(labels, _)| labels.is_empty() || labels.starts_with('{'));
+    own.map(|(labels, value)| (labels.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn every_metric_has_its_name_and_type() {
+    let (api, _redis) = Api::start(&[]);
+    let metrics = api.metrics();
+    for (name, kind) in [
+        ("http_requests_total", "counter"),
+        ("http_request_duration_seconds", "histogram"),
+        ("http_connections_active", "gauge"),
+        ("http_connections_refused_total", "counter"),
+        ("wrpi_value", "gauge"),
+        ("wrpi_last_calculation_timestamp_seconds", "gauge"),
+        ("wrpi_store_up", "gauge"),
+        ("wrpi_store_reconnects_total", "counter"),
+        ("wrpi_readings_received_total", "counter"),
+        ("wrpi_readings_rejected_total", "counter"),
+        ("wrpi_propagation_seconds", "histogram"),
+        ("wrpi_auth_failures_total", "counter"),
+        ("wrpi_auth_throttled_total", "counter"),
+        ("wrpi_streams_active", "gauge"),
+        ("wrpi_build_info", "gauge"),
+        ("process_start_time_seconds", "gauge"),
+        ("process_resident_memory_bytes", "gauge"),
+        ("process_open_fds", "gauge"),
+        ("process_max_fds", "gauge"),
+        ("process_cpu_seconds_total", "counter"),
+    ] {
+        assert!(metrics.contains(&format!("\n# TYPE {name} {kind}\n")), "{name} in {metrics}");
+    }
+    let answer = send(&api.admin, "GET", "/metrics", &[]);
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4"));
+}
+
+#[test]
+fn requests_are_counted_by_labels_that_no_client_can_make_up() {
+    let redis = Redis::start();
+    let api = Api::follow(&redis, &[]);
+    let get = |target, headers: &[_]| api.send("GET", target, headers).status;
+    assert_eq!(get("/v0/wrpi", &[]), 503);
+    redis.write(VALUE, TIMESTAMP);
+    api.becomes_ready();
+    for _ in 0..3 {
+        assert_eq!(get("/v0/wrpi", &[]), 200);
+    }
+    assert_eq!(get("/v0/wrpi?a=b", &[]), 200);
+    assert_eq!(get("/v0/wrpi", &[("If-None-Match", "*")]), 304);
+    for (method, target, status) in [
+        ("GET", "/v0/wrpi", 401),
+        ("HEAD", "/v0/wrpi", 401),
+        ("GET", "/v0/wrpi/stream", 401),
+        ("OPTIONS", "/v0/wrpi", 204),
+        ("BREW", "/v0/wrpi", 405),
+        ("DELETE", "/v0/wrpi", 405),
+        ("GET", "/", 200),
+        ("GET", "/V0/WRPI", 404),
+        ("GET", "/v0/wrpi/", 404),
+        ("GET", "/%76%30/wrpi", 404),
+        ("X-1234567890", "/made/up", 404),
+    ] {
+        let preflight = [("Access-Control-Request-Method", "GET"), ("Origin", "https://app.example.com")];
+        let headers = if method == "OPTIONS" { &preflight[..] } else { &[] };
+        assert_eq!(send(&api.address, method, target, headers).status, status, "{method} {target}");
+    }
+    let expected = [
+        ("GET", "/", 200, 1),
+        ("GET", "/v0/wrpi", 200, 4),
+        ("GET", "/v0/wrpi", 304, 1),
+        ("GET", "/v0/wrpi", 401, 1),
+        ("GET", "/v0/wrpi", 429, 0),
+        ("GET", "/v0/wrpi", 503, 1),
+        ("GET", "/v0/wrpi/stream", 401, 1),
+        ("GET", "other", 404, 3),
+        ("HEAD", "/v0/wrpi", 401, 1),
+        ("OPTIONS", "/v0/wrpi", 204, 1),
+        ("OTHER", "/v0/wrpi", 405, 2),
+        ("OTHER", "other", 404, 1),
+    ];
+    let expected = expected.map(|(method, route, status, count)| {
+        (format!(r#"{{method="{method}",route="{route}",status="{status}"}}"#), count.to_string())
+    });
+    assert_eq!(samples(&api, "http_requests_total"), expected);
+    for (route, count) in [("/", "1"), ("/v0/wrpi", "11"), ("/v0/wrpi/stream", "1"), ("other", "4")] {
+        let of_route = |part: &str, more: &str| {
+            api.metric(&format!(r#"http_request_duration_seconds_{part}{{route="{route}"{more}}}"#))
+        };
+        assert_eq!(of_route("count", ""), count, "{route}");
+        assert!(of_route("sum", "").parse::<f64>().unwrap() < 5.0);
+        for bound in ["0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "+Inf"] {
+            assert!(of_route("bucket", &format!(r#",le="{bound}""#)).parse::<u32>().unwrap() <= 11);
+        }
+    }
+    assert_eq!(api.metric("wrpi_auth_failures_total"), "3");
+}
+
+#[test]
+fn there_is_no_sample_of_a_reading_that_is_not_there() {
+    let redis = Redis::start();
+    let api = Api::follow(&redis, &[]);
+    eventually(|| api.metric("wrpi_store_up"), |up| up == "1");
+    let of_reading = ["wrpi_value", "wrpi_last_calculation_timestamp_seconds"];
+    assert!(of_reading.iter().all(|name| samples(&api, name).is_empty()), "{}", api.metrics());
+    assert_eq!(api.metric("wrpi_readings_received_total"), "0");
+
+    redis.write(VALUE, TIMESTAMP);
+    api.serves(BODY);
+    assert_eq!(of_reading.map(|name| api.metric(name)), ["69.42", "1613844407"]);
+    redis.write("0.001", "2026-11-23T20:53:24+0000");
+    api.serves_value("0.001");
+    assert_eq!(of_reading.map(|name| api.metric(name)), ["0.001", "1795467204"]);
+    assert_eq!(api.metric("wrpi_readings_received_total"), "2");
+    assert_eq!(api.metric("wrpi_propagation_seconds_count"), "2");
+    let rejected = ["incomplete", "timestamp_unreadable", "value_not_decimal", "value_out_of_range"];
+    let rejected = rejected.map(|reason| (format!(r#"{{reason="{reason}"}}"#), "0".to_owned()));
+    assert_eq!(samples(&api, "wrpi_readings_rejected_total"), rejected);
+    assert_eq!(api.metric("wrpi_store_reconnects_total"), "0");
+}
+
+#[test]
+fn a_process_says_what_it_is() {
+    let (api, _redis) = Api::start(&[]);
+    let commit = option_env!("WRPI_COMMIT").unwrap_or("unknown");
+    let labels = format!(r#"{{commit="{commit}",version="{}"}}"#, env!("CARGO_PKG_VERSION"));
+    assert_eq!(samples(&api, "wrpi_build_info"), [(labels, "1".to_owned())]);
+    for name in ["process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds", "process_threads"] {
+        assert!(api.metric(name).parse::<f64>().unwrap() > 0.0, "{name}");
+    }
+}
+
+#[test]
+fn open_connections_are_counted_by_listener() {
+    let (api, _redis) = Api::start(&[]);
+    let of = |listener: &str| api.metric(&format!(r#"http_connections_active{{listener="{listener}"}}"#));
+    let mut open: Vec<_> = (0..3).map(|_| Connection::open(&api.address).unwrap()).collect();
+    open.iter_mut().for_each(|connection| assert_eq!(connection.request("GET", "/", &[]).unwrap().status, 200));
+    eventually(|| of("public"), |count| count == "3");
+    // The one that asks.
+    eventually(|| of("admin"), |count| count == "1");
+    drop(open);
+    eventually(|| of("public"), |count| count == "0");
+}
