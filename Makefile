@@ -64,6 +64,11 @@ images: ## both container images; WRPI_SOURCE is the repository's address, for t
 			--build-arg=WRPI_COMMIT=$(COMMIT) --build-arg=WRPI_SOURCE . || exit; \
 	done
 
+.PHONY: compose-test
+compose-test: docker-compose images ## the images, and docker-compose.yml started from them
+	WRPI_COMMIT=$(COMMIT) .ci/images-test
+	.ci/compose-test
+
 .PHONY: secrets
 secrets: ## k8s/secrets.env: random Redis passwords, and APP_PASSWORD from the environment or asked for
 	@k8s/make-secrets.sh
