@@ -42,7 +42,7 @@ impl<S: Read + Write + Debug + Send> Stream for S {}
 
 /// A connection that is kept alive.
 #[derive(Debug)]
-pub struct Connection(BufReader<Box<dyn Stream>>);
+pub struct Connection(BufReader<Box<dyn Stream>>, Option<TcpStream>);
 
 impl Connection {
     /// Connects to `address`.
@@ -54,12 +54,13 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self::over(stream))
+        let socket = stream.try_clone()?;
+        Ok(Self(BufReader::new(Box::new(stream)), Some(socket)))
     }
 
     /// Speaks over `stream`.
     pub fn over(stream: impl Read + Write + Debug + Send + 'static) -> Self {
-        Self(BufReader::new(Box::new(stream)))
+        Self(BufReader::new(Box::new(stream)), None)
     }
 
     /// Sends the request line `method` `target` with `Host` and `headers`, and reads the answer.
@@ -148,6 +149,18 @@ impl Connection {
             }
             self.0.consume(came);
         }
+    }
+
+    /// Whether a connection that waits for no answer has ended, as far as is known yet. It is not known of one over
+    /// another stream than TCP.
+    pub fn has_ended(&self) -> bool {
+        let Some(stream) = &self.1 else { return false };
+        let set = |nonblocking| stream.set_nonblocking(nonblocking).unwrap();
+        set(true);
+        let found = stream.peek(&mut [0]);
+        set(false);
+        // Bytes that nobody has asked for are no answer to a request still to come.
+        !matches!(found, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
     }
 
     fn read_line(&mut self) -> std::io::Result<String> {

@@ -1,5 +1,5 @@
 //! Real parts for the tests of the other crates, none of which it knows: a private `redis-server`, a service as a
-//! process of its own, certificates, and HTTP over a bare socket.
+//! process of its own, a faulty network, certificates, HTTP over a bare socket, and a load.
 //!
 //! Everything is started on a free port and killed on drop. What goes wrong here panics: it fails the test.
 
@@ -7,7 +7,9 @@
 
 mod authority;
 mod http;
+mod load;
 mod process;
+mod proxy;
 mod redis;
 mod service;
 
@@ -18,7 +20,9 @@ use rand::distr::{Alphanumeric, SampleString};
 
 pub use authority::{Authority, Pair};
 pub use http::{Connection, Response, basic, get, send};
-pub use redis::Redis;
+pub use load::{Load, Seen};
+pub use proxy::{Direction, Path, Proxy};
+pub use redis::{Monitor, Redis};
 pub use service::Service;
 
 /// The longest wait for anything: far more than it takes, so that only what is broken fails.

@@ -89,15 +89,26 @@ impl Redis {
     ///
     /// When it fails, or the server answers with an error.
     pub fn cli(&self, arguments: &[&str]) -> String {
-        let output = Command::new("redis-cli")
-            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-e"])
-            .args(self.ca().iter().flat_map(|ca| ["--tls", "--cacert", ca]))
-            .args(arguments)
-            .output()
-            .unwrap_or_else(|error| panic!("redis-cli: {error}. {ADVICE}"));
+        let output = self.command().arg("-e").args(arguments).output();
+        let output = output.unwrap_or_else(|error| panic!("redis-cli: {error}. {ADVICE}"));
         let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "redis-cli {arguments:?}: {printed}{errors}");
         printed.trim_end_matches('\n').to_owned()
+    }
+
+    /// Follows every command that the server runs from now on.
+    pub fn monitor(&self) -> Monitor {
+        let mut process =
+            Process::spawn(self.command().arg("MONITOR").stdout(Stdio::piped()).stderr(Stdio::null())).unwrap();
+        process.find_line(0, |line| (line == "OK").then_some(())).expect("MONITOR is answered");
+        Monitor(process)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("redis-cli");
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        command.args(self.ca().iter().flat_map(|ca| ["--tls", "--cacert", ca]));
+        command
     }
 
     /// Writes a reading in one command, as the updater does.
@@ -125,6 +136,19 @@ impl Redis {
     /// Undoes [`Redis::pause`].
     pub fn resume(&self) {
         self.process.signal(Signal::SIGCONT);
+    }
+}
+
+/// What [`Redis::monitor`] follows.
+#[derive(Debug)]
+pub struct Monitor(Process);
+
+impl Monitor {
+    /// The commands so far, each with its arguments.
+    pub fn commands(&self) -> Vec<Vec<String>> {
+        // 1700000000.000000 [0 127.0.0.1:50000] "MSET" "wrpi-latest" "1.000"
+        let arguments = |line: &String| line.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+        self.0.lines().iter().map(arguments).filter(|command: &Vec<_>| !command.is_empty()).collect()
     }
 }
 

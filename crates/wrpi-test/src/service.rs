@@ -16,12 +16,20 @@ pub struct Service {
 impl Service {
     /// Starts the binary at `path` (a test has it as `env!("CARGO_BIN_EXE_…")`) with nothing but `environment`.
     pub fn spawn<N: AsRef<str>, V: AsRef<str>>(path: &str, environment: impl IntoIterator<Item = (N, V)>) -> Self {
-        let mut command = Command::new(path);
+        Self::start(Command::new(path), environment)
+    }
+
+    /// Like [`Service::spawn`], for a command with arguments.
+    pub fn start<N: AsRef<str>, V: AsRef<str>>(
+        mut command: Command,
+        environment: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
         command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, value) in environment {
             command.env(name.as_ref(), value.as_ref());
         }
-        Self { process: Process::spawn(&mut command).unwrap_or_else(|error| panic!("{path}: {error}")) }
+        let process = Process::spawn(&mut command);
+        Self { process: process.unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program())) }
     }
 
     /// Everything it has printed so far, line by line.
@@ -71,6 +79,33 @@ impl Service {
     /// Asks it to stop, as an orchestrator does.
     pub fn terminate(&self) {
         self.process.signal(Signal::SIGTERM);
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Stops it from running, without a word to anyone.
+    pub fn pause(&self) {
+        self.process.signal(Signal::SIGSTOP);
+    }
+
+    /// Undoes [`Service::pause`].
+    pub fn resume(&self) {
+        self.process.signal(Signal::SIGCONT);
+    }
+
+    /// How many file descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
+    }
+
+    /// The memory that it has in RAM, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Waits for its end.

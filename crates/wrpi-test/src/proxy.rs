@@ -1,0 +1,203 @@
+//! A TCP proxy that does to connections what networks do: cut them, slow them down, hold or lose what one side
+//! sends, or garble it.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::thread;
+use std::time::Duration;
+
+use rand::RngExt;
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client to the server.
+    ToServer,
+    /// From the server to the client.
+    ToClient,
+}
+
+/// What happens to bytes that go one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// They pass.
+    Clear,
+    /// They pass, later by this much.
+    Slow(Duration),
+    /// They wait, and pass once the path is clear again: TCP sends again what a mended network had lost.
+    Held,
+    /// They vanish, and so does for ever what follows on their connection, its end included: half-open.
+    Lost,
+    /// Others come in their place: random ones, and heads of Redis's protocol that promise a flood.
+    Garbage,
+}
+
+/// What no client may believe. An array or text of a size that none can have must not make it set the memory aside.
+const FLOODS: [&[u8]; 6] =
+    [b"$999999999\r\n", b"*999999999\r\n", b"%999999999\r\n", b">999999999\r\n", b"$-7\r\n", b"\r\n\r\n\r\n"];
+
+/// A proxy on a free port of 127.0.0.1; what goes through it is cut on drop.
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    server: u16,
+    paths: [Path; 2],
+    pairs: Vec<Weak<Pair>>,
+    is_over: bool,
+}
+
+/// A client's connection and the one that it goes on with.
+#[derive(Debug)]
+struct Pair {
+    client: TcpStream,
+    server: TcpStream,
+    /// By direction: whether what goes this way is lost for ever.
+    is_silent: [AtomicBool; 2],
+}
+
+impl Proxy {
+    /// A clear way to the port `server` of 127.0.0.1.
+    pub fn start(server: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = State { server, paths: [Path::Clear; 2], pairs: Vec::new(), is_over: false };
+        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
+        let proxy = Self { port, shared: shared.clone() };
+        thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                if shared.state.lock().unwrap().is_over {
+                    return;
+                }
+                shared.join(client);
+            }
+        });
+        proxy
+    }
+
+    /// The TCP port for clients.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Leads new connections to another port.
+    pub fn lead_to(&self, server: u16) {
+        self.shared.state.lock().unwrap().server = server;
+    }
+
+    /// Changes what happens to the bytes of all connections that go this way.
+    pub fn set(&self, direction: Direction, path: Path) {
+        self.shared.state.lock().unwrap().paths[direction as usize] = path;
+        self.shared.changed.notify_all();
+    }
+
+    /// [`Proxy::set`] in both directions.
+    pub fn set_both(&self, path: Path) {
+        self.set(Direction::ToServer, path);
+        self.set(Direction::ToClient, path);
+    }
+
+    /// Closes every connection that there is.
+    pub fn cut(&self) {
+        self.for_each(Pair::close);
+    }
+
+    /// Lets every connection that there is die without a word: no byte passes any more, and no end either.
+    pub fn silence(&self) {
+        self.for_each(|pair| pair.is_silent.iter().for_each(|way| way.store(true, Ordering::Relaxed)));
+    }
+
+    fn for_each(&self, act: impl Fn(&Pair)) {
+        let pairs = self.shared.state.lock().unwrap().pairs.clone();
+        pairs.iter().filter_map(Weak::upgrade).for_each(|pair| act(&pair));
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.state.lock().unwrap().is_over = true;
+        self.set_both(Path::Clear);
+        self.cut();
+        // The listener only looks up when somebody comes.
+        let _wake = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+    }
+}
+
+impl Shared {
+    /// Serves a client. Without a server its connection is closed.
+    fn join(self: &Arc<Self>, client: TcpStream) {
+        let port = self.state.lock().unwrap().server;
+        let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
+        client.set_nodelay(true).unwrap();
+        server.set_nodelay(true).unwrap();
+        let pair = Arc::new(Pair { client, server, is_silent: Default::default() });
+        let mut state = self.state.lock().unwrap();
+        state.pairs.retain(|pair| pair.strong_count() > 0);
+        state.pairs.push(Arc::downgrade(&pair));
+        for direction in [Direction::ToServer, Direction::ToClient] {
+            let (shared, pair) = (self.clone(), pair.clone());
+            thread::spawn(move || shared.pump(&pair, direction));
+        }
+    }
+
+    /// Passes on what goes one way, until it ends.
+    fn pump(&self, pair: &Pair, direction: Direction) {
+        let (mut from, mut to) = match direction {
+            Direction::ToServer => (&pair.client, &pair.server),
+            Direction::ToClient => (&pair.server, &pair.client),
+        };
+        let mut buffer = [0; 4096];
+        loop {
+            let length = from.read(&mut buffer).unwrap_or(0);
+            let mut bytes = &mut buffer[..length];
+            let mut flood;
+            match self.path(pair, direction) {
+                Path::Lost => {
+                    pair.is_silent[direction as usize].store(true, Ordering::Relaxed);
+                    let _until_its_end = std::io::copy(&mut from, &mut std::io::sink());
+                    return;
+                }
+                Path::Slow(delay) => thread::sleep(delay),
+                Path::Garbage if rand::random() => rand::rng().fill(bytes),
+                Path::Garbage => {
+                    flood = FLOODS[rand::rng().random_range(0..FLOODS.len())].to_vec();
+                    bytes = &mut flood;
+                }
+                Path::Clear | Path::Held => {}
+            }
+            if length == 0 || to.write_all(bytes).is_err() {
+                return pair.close();
+            }
+        }
+    }
+
+    /// What happens to bytes that have just come; waits while they are held.
+    fn path(&self, pair: &Pair, direction: Direction) -> Path {
+        let is_held = |state: &mut State| state.paths[direction as usize] == Path::Held;
+        let state = self.changed.wait_while(self.state.lock().unwrap(), is_held).unwrap();
+        if pair.is_silent[direction as usize].load(Ordering::Relaxed) {
+            return Path::Lost;
+        }
+        state.paths[direction as usize]
+    }
+}
+
+impl Pair {
+    fn close(&self) {
+        // Whichever has ended already need not be told.
+        let _client = self.client.shutdown(Shutdown::Both);
+        let _server = self.server.shutdown(Shutdown::Both);
+    }
+}

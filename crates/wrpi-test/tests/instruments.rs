@@ -1,0 +1,136 @@
+//! What measures and what disturbs does so itself.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use wrpi_test::{Direction, Load, Path, Proxy, eventually};
+
+/// Serves each connection with `serve` in a thread of its own; gives the port.
+fn server(serve: fn(TcpStream)) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(thread::spawn(move || serve(stream)))));
+    port
+}
+
+fn echo(stream: TcpStream) {
+    let _end = std::io::copy(&mut &stream, &mut &stream);
+}
+
+/// A connection through `proxy` to something that echoes.
+fn client(proxy: &Proxy) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    stream
+}
+
+/// What comes back for "ping".
+fn ping(mut stream: &TcpStream) -> std::io::Result<String> {
+    stream.write_all(b"ping")?;
+    read(stream)
+}
+
+fn read(mut stream: &TcpStream) -> std::io::Result<String> {
+    let mut buffer = [0; 64];
+    let length = stream.read(&mut buffer)?;
+    Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
+}
+
+fn is_silent(result: std::io::Result<String>) -> bool {
+    result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+#[test]
+fn held_bytes_come_once_the_path_is_clear() {
+    for direction in [Direction::ToServer, Direction::ToClient] {
+        let proxy = Proxy::start(server(echo));
+        let stream = client(&proxy);
+        assert_eq!(ping(&stream).unwrap(), "ping");
+        proxy.set(direction, Path::Held);
+        assert!(is_silent(ping(&stream)));
+        proxy.set(direction, Path::Clear);
+        assert_eq!(read(&stream).unwrap(), "ping");
+    }
+}
+
+#[test]
+fn a_connection_that_has_lost_bytes_is_dead_for_ever_and_a_new_one_is_not() {
+    for direction in [Direction::ToServer, Direction::ToClient] {
+        let proxy = Proxy::start(server(echo));
+        let stream = client(&proxy);
+        proxy.set(direction, Path::Lost);
+        assert!(is_silent(ping(&stream)));
+        proxy.set(direction, Path::Clear);
+        assert!(is_silent(ping(&stream)));
+        assert_eq!(ping(&client(&proxy)).unwrap(), "ping");
+        proxy.silence();
+        assert!(is_silent(ping(&stream)));
+    }
+}
+
+#[test]
+fn a_slow_path_delays_garbage_replaces_and_a_cut_closes() {
+    let proxy = Proxy::start(server(echo));
+    let stream = client(&proxy);
+    proxy.set(Direction::ToClient, Path::Slow(Duration::from_millis(50)));
+    let start = Instant::now();
+    assert_eq!(ping(&stream).unwrap(), "ping");
+    assert!(start.elapsed() >= Duration::from_millis(50));
+    proxy.set(Direction::ToClient, Path::Garbage);
+    assert_ne!(ping(&stream).unwrap(), "ping");
+    proxy.cut();
+    eventually(|| read(&stream).is_ok_and(|end| end.is_empty()), |has_ended| *has_ended);
+    proxy.set_both(Path::Clear);
+    proxy.lead_to(server(|mut stream| stream.write_all(b"other").unwrap()));
+    assert_eq!(read(&client(&proxy)).unwrap(), "other");
+}
+
+/// Answers well, then badly, then hangs up.
+fn answer_badly(mut stream: TcpStream) {
+    let mut request = [0; 1024];
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood",
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    ] {
+        if stream.read(&mut request).is_err() || stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_load_keeps_its_rate_and_misses_no_failure() {
+    let load = Load::start(&[format!("127.0.0.1:{}", server(answer_badly))], "", 500);
+    let start = Instant::now();
+    load.first("good");
+    load.good_after(start + Duration::from_millis(500));
+    let due = load.due();
+    let seen = load.stop();
+    assert!((due..due + 50).contains(&seen.sent), "{} sent, {due} due", seen.sent);
+    assert_eq!(seen.bodies.keys().collect::<Vec<_>>(), ["good"]);
+    let count = |what: &str| seen.failures.iter().filter(|(_, failure)| failure == what).count();
+    // Each connection has one good answer and one bad one.
+    assert!(count("status 503") > 100 && count("status 503") == seen.failures.len(), "{:?}", seen.failures);
+}
+
+#[test]
+fn an_answer_that_breaks_off_and_a_refused_connection_are_failures() {
+    let cut_short = |mut stream: TcpStream| {
+        let _request = stream.read(&mut [0; 1024]);
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort").unwrap();
+    };
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = taken.local_addr().unwrap().port();
+    drop(taken);
+    for (port, what) in [(server(cut_short), "no answer: "), (refused, "connecting: ")] {
+        let load = Load::start(&[format!("127.0.0.1:{port}")], "", 200);
+        eventually(|| load.seen().failures.len(), |failed| *failed > 20);
+        let seen = load.stop();
+        assert_eq!(seen.failures.len() as u64, seen.sent);
+        assert!(seen.failures.iter().all(|(_, failure)| failure.starts_with(what)), "{:?}", seen.failures);
+    }
+}
