@@ -1,13 +1,14 @@
 //! One task that follows the store and passes each new reading on, for ever, whatever happens to the store.
 //!
-//! The store pushes changes (an invalidation message, then one `MGET`); a heartbeat reads again in case the
-//! connection died without a word. A store that refuses to push is polled.
+//! The store pushes changes (an invalidation message, then one `MGET`); a heartbeat reads again in case a push is
+//! lost, and a pulse notices a connection that died without a word. A store that refuses to push is polled.
 
 mod metrics;
 
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use redis::ErrorKind;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
@@ -18,12 +19,14 @@ pub use metrics::Metrics;
 
 /// How often a store is read that does not push.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a silent connection is asked whether it lives.
+const PULSE: Duration = Duration::from_millis(250);
 /// How long a half-changed pair may wait for its other half: the Python updater writes the keys one by one.
 const SETTLE_TIME: Duration = Duration::from_millis(20);
 /// A lost store is tried again after the first of these, then less and less often down to the second; each with
 /// jitter of up to as much again.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
-const RETRY_LONGEST: Duration = Duration::from_millis(500);
+const RETRY_LONGEST: Duration = Duration::from_millis(250);
 
 type Found = Option<Result<Reading, ReadingError>>;
 
@@ -36,7 +39,7 @@ pub async fn follow(
     metrics: Metrics,
     readings: watch::Sender<Option<Reading>>,
 ) {
-    let mut feed = Feed { settings, heartbeat, metrics, readings, link: None, found: None };
+    let mut feed = Feed { settings, heartbeat, metrics, readings, link: None, causes: Vec::new(), found: None };
     loop {
         for delay in ExponentialBuilder::new()
             .with_jitter()
@@ -69,6 +72,8 @@ struct Feed {
     metrics: Metrics,
     readings: watch::Sender<Option<Reading>>,
     link: Option<Link>,
+    /// Why the store is lost: what has been logged of it.
+    causes: Vec<ErrorKind>,
     found: Option<Found>,
 }
 
@@ -90,8 +95,10 @@ impl Feed {
                 Ok(found) => self.take(link, found, pushed_at),
                 Err(error) => return error,
             }
-            let change = timeout(interval, changes.changed()).await;
-            pushed_at = change.is_ok().then(|| *changes.borrow_and_update());
+            pushed_at = match next_change(&mut store, &mut changes, interval).await {
+                Ok(pushed_at) => pushed_at,
+                Err(error) => return error,
+            };
         }
     }
 
@@ -136,6 +143,7 @@ impl Feed {
 
     fn found_link(&mut self, link: Link) {
         self.metrics.up.set(1);
+        self.causes.clear();
         let before = self.link.replace(link);
         if before == Some(link) {
             return;
@@ -150,14 +158,38 @@ impl Feed {
         }
     }
 
-    /// Notes the end of a session; whether it had begun at all.
+    /// Notes the end of a session; whether it had begun at all. Each cause is logged once: what closed the connection
+    /// may be followed by what keeps a new one from being opened.
     fn lost(&mut self, error: &StoreError) -> bool {
         self.metrics.up.set(0);
         let before = self.link.replace(Link::Down);
-        if before != Some(Link::Down) {
+        if !self.causes.contains(&error.kind()) {
+            self.causes.push(error.kind());
             warn!(%error, "store lost, trying again until it is back");
         }
         matches!(before, Some(Link::Pushed | Link::Polled))
+    }
+}
+
+/// Waits for a change while the store answers, where a refusal is an answer; `None` when none came for `interval`.
+async fn next_change(
+    store: &mut Store,
+    changes: &mut watch::Receiver<Instant>,
+    interval: Duration,
+) -> Result<Option<Instant>, StoreError> {
+    let end = Instant::now() + interval;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        if timeout(left.min(PULSE), changes.changed()).await.is_ok() {
+            return Ok(Some(*changes.borrow_and_update()));
+        }
+        match store.ping().await {
+            Err(error) if !error.is_refusal() => return Err(error),
+            _ => {}
+        }
     }
 }
 

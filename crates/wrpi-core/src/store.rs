@@ -18,22 +18,28 @@ pub const PREFIX: &str = "wrpi-";
 const VALUE_KEY: &str = "wrpi-latest";
 const TIMESTAMP_KEY: &str = "wrpi-timestamp";
 
-/// How long connecting, and each command, may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long connecting, and each command, may take: short, since what is sent into a dead network is only tried again
+/// after it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]
-#[error("Redis at {address}: {source}")]
+#[error("Redis at {address}: {cause}")]
 pub struct StoreError {
     address: String,
-    source: redis::RedisError,
+    /// Not a `source`, as the message has it already.
+    cause: redis::RedisError,
 }
 
 impl StoreError {
+    pub(crate) fn kind(&self) -> ErrorKind {
+        self.cause.kind()
+    }
+
     /// Whether the server answered and refused, rather than failed: it lacks the command, or the right to it.
     pub(crate) fn is_refusal(&self) -> bool {
-        let kind = self.source.kind();
+        let kind = self.kind();
         matches!(kind, ErrorKind::RESP3NotSupported)
             || matches!(kind, ErrorKind::Server(kind) if matches!(kind, redis::ServerErrorKind::NoPerm | redis::ServerErrorKind::ResponseError))
     }
@@ -51,7 +57,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the server cannot be reached in two seconds or refuses the credentials or the database number.
+    /// When the server cannot be reached in a second or refuses the credentials or the database number.
     pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
         Self::open(settings, ProtocolVersion::RESP2, AsyncConnectionConfig::new()).await
     }
@@ -112,7 +118,7 @@ impl Store {
         };
         match open.await {
             Ok(connection) => Ok(Self { address, connection }),
-            Err(source) => Err(StoreError { address, source }),
+            Err(cause) => Err(StoreError { address, cause }),
         }
     }
 
@@ -120,7 +126,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the server fails, refuses, or does not answer in two seconds.
+    /// When the server fails, refuses, or does not answer in a second.
     pub async fn publish(&mut self, reading: &Reading) -> Result<(), StoreError> {
         let (value, calculated_at) = (reading.value.to_string(), reading.calculated_at.to_string());
         self.query(redis::cmd("MSET").arg(VALUE_KEY).arg(value).arg(TIMESTAMP_KEY).arg(calculated_at)).await
@@ -131,7 +137,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the server fails, refuses, or does not answer in two seconds.
+    /// When the server fails, refuses, or does not answer in a second.
     pub async fn fetch(&mut self) -> Result<Option<Result<Reading, ReadingError>>, StoreError> {
         let mget = redis::cmd("MGET").arg(&[VALUE_KEY, TIMESTAMP_KEY]).to_owned();
         Ok(match self.query::<(Option<Vec<u8>>, Option<Vec<u8>>)>(&mget).await? {
@@ -146,13 +152,13 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the server fails, refuses, or does not answer in two seconds.
+    /// When the server fails, refuses, or does not answer in a second.
     pub async fn ping(&mut self) -> Result<(), StoreError> {
         self.query(&redis::cmd("PING")).await
     }
 
     async fn query<T: redis::FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, StoreError> {
         let answer = command.query_async(&mut self.connection).await;
-        answer.map_err(|source| StoreError { address: self.address.clone(), source })
+        answer.map_err(|cause| StoreError { address: self.address.clone(), cause })
     }
 }

@@ -109,6 +109,7 @@ fn after_the_deadline_one_line_says_what_failed_and_where() {
     assert_eq!(code, Some(1));
     assert!(last_line(&output).contains(&where_it_is) && output.contains("refused"), "{output}");
     assert!(last_line(&output).contains("no reading stored within 300ms"), "{output}");
+    assert_eq!(last_line(&output).matches("refused").count(), 1, "said twice: {output}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Whatever happens to the store, a reading once known is served, and the store is found again.
 
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
-use wrpi_test::{Redis, eventually, random_password, send};
+use wrpi_test::{Proxy, Redis, eventually, random_password, send};
 
 use crate::api::{Api, BODY, TIMESTAMP, VALUE};
 
@@ -44,6 +45,26 @@ fn redis_paused_without_a_word() {
     knows_store(&api, true);
     redis.write("1.000", TIMESTAMP);
     api.serves_value("1.000");
+}
+
+/// An API that serves [`BODY`] and follows Redis through a proxy, with nothing but pushes.
+fn start_behind_proxy() -> (Api, Redis, Proxy) {
+    let redis = Redis::start();
+    redis.write(VALUE, TIMESTAMP);
+    let proxy = Proxy::start(redis.port());
+    let api = Api::follow(&redis, &[("REDIS_PORT", &proxy.port().to_string()), ("REDIS_HEARTBEAT", "60m")]);
+    api.serves(BODY);
+    (api, redis, proxy)
+}
+
+#[test]
+fn a_connection_that_died_without_a_word_is_missed_and_replaced() {
+    let (api, redis, proxy) = start_behind_proxy();
+    proxy.silence();
+    redis.write("1.000", TIMESTAMP);
+    let written = Instant::now();
+    api.serves_value("1.000");
+    assert!(written.elapsed() < Duration::from_secs(2), "{:?}", written.elapsed());
 }
 
 #[test]
@@ -91,4 +112,18 @@ fn a_wrong_redis_password_is_told_and_not_shown() {
     let entry = api.service.logged(LOST);
     assert!(entry["error"].as_str().unwrap().to_lowercase().contains("password"), "{entry}");
     assert!(!entry.to_string().contains(&password));
+}
+
+#[test]
+fn each_cause_of_a_loss_is_told_once() {
+    let (mut api, redis, proxy) = start_behind_proxy();
+    redis.cli(&["CONFIG", "SET", "requirepass", &random_password()]);
+    proxy.cut();
+    let closed = api.service.logged(LOST);
+    let seen = api.service.output().iter().position(|line| line.contains(LOST)).unwrap() + 1;
+    let refused = api.service.logged_after(seen, LOST);
+    assert!(!closed["error"].as_str().unwrap().to_lowercase().contains("auth"), "{closed}");
+    assert!(refused["error"].as_str().unwrap().to_lowercase().contains("auth"), "{refused}");
+    knows_store(&api, false);
+    assert_eq!(api.service.count_logged(LOST), 2);
 }
