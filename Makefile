@@ -35,6 +35,23 @@ python3-venv:
 
 LINT_TOOLS = target/lint-tools
 
+.PHONY: faults
+faults: redis-server libfaketime ## break every part under load and print what clients saw (Linux; FAULT_SECONDS=3)
+	$(CARGO) build --locked --workspace --bins
+	@$(CARGO) run --quiet --locked --package wrpi-faults
+
+.PHONY: libfaketime
+libfaketime: # installed where it is missing
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 && exit 0; \
+	command -v apt-get >/dev/null || { echo "The faults need Debian's package libfaketime." >&2; exit 1; }; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	echo "The faults need libfaketime: installing it with apt-get."; \
+	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qq -y --no-install-recommends libfaketime
+
+.PHONY: soak
+soak: ## the long forms: faults of half a minute each
+	FAULT_SECONDS=$${FAULT_SECONDS:-30} $(MAKE) faults
+
 .PHONY: lint
 lint: shellcheck $(LINT_TOOLS)/bin/hadolint ## formatting, clippy, rustdoc, hadolint and shellcheck, warnings denied
 	$(CARGO) fmt --all -- --check

@@ -1,0 +1,52 @@
+//! Every fault, in the order of the table.
+
+mod api;
+mod clock;
+mod network;
+mod redis;
+mod updater;
+
+use std::time::Duration;
+
+use crate::outcome::Outcome;
+use crate::scene::{Scene, Setup};
+
+/// A fault that lasts as long as it is told to.
+type Fault = fn(Duration) -> Outcome;
+
+/// The faults and their names.
+pub(crate) const ALL: [(&str, Fault); 25] = [
+    ("none", none),
+    ("Redis killed and restarted", redis::killed),
+    ("Redis paused", redis::paused),
+    ("Redis flushed", redis::flushed),
+    ("Redis replaced by an empty one", redis::replaced),
+    ("Redis replaced, the old connection silent", redis::replaced_silently),
+    ("Redis password rotated", redis::password_rotated),
+    ("Redis full", redis::full),
+    ("Redis a read-only replica", redis::read_only_replica),
+    ("network cut towards Redis", network::cut_to_server),
+    ("network cut towards the API", network::cut_to_client),
+    ("connection half-open, nothing reaches Redis", network::half_open_to_server),
+    ("connection half-open, nothing reaches the API", network::half_open_to_client),
+    ("network slow", network::slow),
+    ("accepted and never answered", network::never_answered),
+    ("garbage on the wire", network::garbage),
+    ("API killed and restarted", api::killed),
+    ("API replica stopped by SIGTERM and restarted", api::terminated),
+    ("API crowded with strangers", api::crowded),
+    ("API out of file descriptors", api::out_of_descriptors),
+    ("updater killed at any instant", updater::killed),
+    ("two updaters at once", updater::two_at_once),
+    ("updater hung", updater::hung),
+    ("updater's clock jumps both ways", clock::of_the_updater),
+    ("API's clock jumps both ways", clock::of_the_api),
+];
+
+/// What the instruments show where nothing is broken.
+fn none(lasts: Duration) -> Outcome {
+    let mut scene = Scene::start(Setup::default());
+    std::thread::sleep(lasts);
+    let recovery = scene.recovery(std::time::Instant::now());
+    scene.end(recovery)
+}

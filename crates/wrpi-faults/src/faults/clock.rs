@@ -1,0 +1,102 @@
+//! A clock is set to another time and back, while time itself goes on: what Redis was told last is served, whatever
+//! time it carries.
+//!
+//! Debian's libfaketime stands between the process and its wall clock; a statically linked binary would not notice.
+
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::NamedTempFile;
+use wrpi_test::eventually;
+
+use crate::outcome::Outcome;
+use crate::pair::Pair;
+use crate::scene::{Scene, Setup};
+
+/// Recovery is the longest time from a jump until a reading of the new time is served.
+pub(super) fn of_the_updater(lasts: Duration) -> Outcome {
+    let (clock, scene) = (Clock::start(), Scene::start(Setup::default()));
+    let monitor = scene.redis.monitor();
+    let mut environment = clock.environment();
+    environment.push(("UPDATE_INTERVAL", "100ms".into()));
+    let mut updater = scene.updater(&environment);
+    updater.logged("reading stored");
+    let last_time = || Pair::all_written(&monitor).pop().unwrap().time;
+    let mut recovery = Duration::ZERO;
+    for (jump, is_later) in [("+1d", true), ("-1d", false), ("+0", true)] {
+        let before = last_time();
+        clock.set(jump);
+        let end = Instant::now();
+        // Nothing but a jump changes the day this soon, and times in UTC are ordered as their texts are.
+        let time = eventually(last_time, |time| time[..10] != before[..10]);
+        assert_eq!(time > before, is_later, "{before}, then {time}");
+        let served = eventually(|| scene.load.seen().bodies, |bodies| bodies.keys().any(|body| body.contains(&time)));
+        let first = served.iter().filter(|(body, _)| body.contains(&time)).map(|(_, at)| *at).min().unwrap();
+        recovery = recovery.max(first - end);
+        sleep(lasts / 3);
+    }
+    updater.terminate();
+    updater.wait();
+    let mut outcome = scene.end_of_updaters(&monitor, Instant::now());
+    outcome.recovery = recovery;
+    outcome
+}
+
+/// Recovery is the longest time from a jump until a reading that is written after it is served.
+pub(super) fn of_the_api(lasts: Duration) -> Outcome {
+    let clock = Clock::start();
+    let mut scene = Scene::start(Setup { environment: clock.environment(), ..Setup::default() });
+    let mut recovery = Duration::ZERO;
+    let mut before = scene.modified_on();
+    for jump in ["+1d", "-1d", "+0"] {
+        clock.set(jump);
+        recovery = recovery.max(scene.recovery(Instant::now()));
+        let now = scene.modified_on();
+        assert_ne!(now, before, "the API has not noticed the jump");
+        before = now;
+        sleep(lasts / 3);
+    }
+    scene.end(recovery)
+}
+
+impl Scene {
+    /// The day of `Last-Modified`: the API's own, as every reading here is from its future.
+    fn modified_on(&self) -> String {
+        self.ask().header("last-modified").unwrap()[..16].to_owned()
+    }
+}
+
+/// A wall clock that a process is started with, and that can be set under it.
+struct Clock {
+    library: PathBuf,
+    offset: NamedTempFile,
+}
+
+impl Clock {
+    fn start() -> Self {
+        // /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1, by architecture
+        let candidates = std::fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
+        let library =
+            candidates.map(|entry| entry.path().join("faketime/libfaketimeMT.so.1")).find(|path| path.exists());
+        let library = library.expect("the package libfaketime is installed: `make faults` sees to it");
+        let clock = Self { library, offset: NamedTempFile::new().unwrap() };
+        clock.set("+0");
+        clock
+    }
+
+    /// Sets the clock to the real time with an offset, such as `+1d`.
+    fn set(&self, offset: &str) {
+        std::fs::write(self.offset.path(), offset).unwrap();
+    }
+
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+        vec![
+            ("LD_PRELOAD", text(&self.library)),
+            ("FAKETIME_TIMESTAMP_FILE", text(self.offset.path())),
+            ("FAKETIME_NO_CACHE", "1".into()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+        ]
+    }
+}

@@ -1,0 +1,55 @@
+//! What lies between Redis and the API fails, while Redis goes on and has news.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use wrpi_test::Direction::{ToClient, ToServer};
+use wrpi_test::{Path, Proxy};
+
+use crate::outcome::Outcome;
+use crate::scene::{Scene, Setup};
+
+pub(super) fn cut_to_server(lasts: Duration) -> Outcome {
+    disturbed(lasts, |proxy| proxy.set(ToServer, Path::Held))
+}
+
+pub(super) fn cut_to_client(lasts: Duration) -> Outcome {
+    disturbed(lasts, |proxy| proxy.set(ToClient, Path::Held))
+}
+
+pub(super) fn half_open_to_server(lasts: Duration) -> Outcome {
+    disturbed(lasts, |proxy| proxy.set(ToServer, Path::Lost))
+}
+
+pub(super) fn half_open_to_client(lasts: Duration) -> Outcome {
+    disturbed(lasts, |proxy| proxy.set(ToClient, Path::Lost))
+}
+
+pub(super) fn slow(lasts: Duration) -> Outcome {
+    disturbed(lasts, |proxy| proxy.set_both(Path::Slow(Duration::from_millis(300))))
+}
+
+pub(super) fn never_answered(lasts: Duration) -> Outcome {
+    disturbed(lasts, |proxy| {
+        proxy.set_both(Path::Lost);
+        proxy.cut();
+    })
+}
+
+pub(super) fn garbage(lasts: Duration) -> Outcome {
+    disturbed(lasts, |proxy| proxy.set(ToClient, Path::Garbage))
+}
+
+/// From the disturbance until the way is clear again a new reading waits in Redis each half second.
+fn disturbed(lasts: Duration, disturb: impl Fn(&Proxy)) -> Outcome {
+    let mut scene = Scene::start(Setup::default());
+    disturb(&scene.proxy);
+    let began = Instant::now();
+    while began.elapsed() < lasts {
+        scene.write();
+        sleep(Duration::from_millis(500));
+    }
+    scene.proxy.set_both(Path::Clear);
+    let recovery = scene.recovery(Instant::now());
+    scene.end(recovery)
+}

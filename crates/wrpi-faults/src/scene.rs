@@ -1,0 +1,177 @@
+//! A running system that clients ask all the time, and what must hold of it when a fault is over.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use wrpi_test::{Load, Monitor, Proxy, Redis, Response, Seen, Service, eventually, get, random_password};
+
+use crate::outcome::Outcome;
+use crate::pair::Pair;
+use crate::processes::{Api, spawn_updater};
+
+/// Requests per second.
+pub(crate) const RATE: u32 = 2_000;
+/// The newest reading is served this soon after a fault has ended.
+const SOON: Duration = Duration::from_secs(2);
+/// What the allocator may keep of a fault.
+const SLACK_KIB: u64 = 4 * 1024;
+/// What the Redis user of the API may do, as in the deployments.
+const API_RIGHTS: [&str; 6] = ["~wrpi-*", "+mget", "+ping", "+select", "+hello", "+client|tracking"];
+
+/// What a scene has beyond what all have.
+#[derive(Default)]
+pub(crate) struct Setup {
+    /// Further arguments of `redis-server`.
+    pub(crate) redis: &'static [&'static str],
+    /// Replicas of the API beside the first.
+    pub(crate) more_apis: usize,
+    /// A command that becomes the API, which is its last argument.
+    pub(crate) wrapper: &'static [&'static str],
+    /// Further variables of the API.
+    pub(crate) environment: Vec<(&'static str, String)>,
+}
+
+/// Redis, the API behind a proxy to it, and a load on the API.
+pub(crate) struct Scene {
+    pub(crate) redis: Redis,
+    pub(crate) proxy: Proxy,
+    pub(crate) apis: Vec<Api>,
+    pub(crate) load: Load,
+    redis_arguments: Vec<String>,
+    redis_password: String,
+    password: String,
+    /// Every body that may be served.
+    written: HashSet<String>,
+    last_number: u32,
+    /// Descriptors and KiB of memory in the steady state.
+    base: (usize, u64),
+}
+
+impl Scene {
+    /// A system in its steady state: clients have asked for a second.
+    pub(crate) fn start(setup: Setup) -> Self {
+        let (password, redis_password) = (random_password(), random_password());
+        let login = format!(">{redis_password}");
+        let redis_arguments = [&["--user", "api", "on", &login], &API_RIGHTS[..], setup.redis].concat();
+        let redis = Redis::start_with(&redis_arguments);
+        let proxy = Proxy::start(redis.port());
+        let mut environment = redis.environment();
+        environment.extend([
+            ("REDIS_PORT", proxy.port().to_string()),
+            ("REDIS_USER", "api".into()),
+            ("REDIS_PASS", redis_password.clone()),
+            ("APP_PASSWORD", password.clone()),
+        ]);
+        environment.extend(setup.environment);
+        let first = Pair::numbered(0);
+        redis.write(&first.value, &first.time);
+        let apis: Vec<_> = (0..=setup.more_apis).map(|_| Api::start(setup.wrapper, &environment)).collect();
+        let addresses: Vec<_> = apis.iter().map(|api| api.address.clone()).collect();
+        for address in &addresses {
+            eventually(|| get(address, "/v0/wrpi", &password).body, |body| *body == first.body());
+        }
+        let load = Load::start(&addresses, &password, RATE);
+        sleep(Duration::from_secs(1));
+        let base = apis[0].usage();
+        let written = HashSet::from([first.body()]);
+        let redis_arguments = redis_arguments.into_iter().map(str::to_owned).collect();
+        Self { redis, proxy, apis, load, redis_arguments, redis_password, password, written, last_number: 0, base }
+    }
+
+    /// Writes the next reading past the proxy; gives what the API makes of it.
+    pub(crate) fn write(&mut self) -> String {
+        self.last_number += 1;
+        let pair = Pair::numbered(self.last_number);
+        self.redis.write(&pair.value, &pair.time);
+        self.written.insert(pair.body());
+        pair.body()
+    }
+
+    /// Asks the first replica.
+    pub(crate) fn ask(&self) -> Response {
+        get(&self.apis[0].address, "/v0/wrpi", &self.password)
+    }
+
+    /// Writes the next reading and waits until clients see it: how long after `end` that is.
+    pub(crate) fn recovery(&mut self, end: Instant) -> Duration {
+        let newest = self.write();
+        self.load.first(&newest) - end
+    }
+
+    /// Another Redis, empty, takes over the address that the API knows; gives the one before, which runs on.
+    pub(crate) fn replace_redis(&mut self) -> Redis {
+        let arguments: Vec<_> = self.redis_arguments.iter().map(String::as_str).collect();
+        let before = std::mem::replace(&mut self.redis, Redis::start_with(&arguments));
+        self.proxy.lead_to(self.redis.port());
+        before
+    }
+
+    /// Whether Redis takes the password that the API has, or another one.
+    pub(crate) fn admit_api(&self, admitted: bool) {
+        let password = if admitted { self.redis_password.clone() } else { random_password() };
+        self.redis.cli(&["ACL", "SETUSER", "api", "resetpass", &format!(">{password}")]);
+    }
+
+    /// Starts the updater on this Redis, with further variables.
+    pub(crate) fn updater(&self, more: &[(&'static str, String)]) -> Service {
+        spawn_updater([&self.redis.environment(), more].concat())
+    }
+
+    /// Runs the updater, which must fail and say why.
+    pub(crate) fn updater_fails(&self, why: &str) {
+        let mut updater = self.updater(&[("UPDATE_DEADLINE", "300ms".into())]);
+        assert_eq!(updater.wait().code(), Some(1));
+        let output = updater.output().join("\n");
+        assert!(output.contains(why), "not {why}: {output}");
+    }
+
+    /// [`Scene::end`] after updaters have written: recovery is from `end` until what they wrote last is served.
+    pub(crate) fn end_of_updaters(mut self, monitor: &Monitor, end: Instant) -> Outcome {
+        let last = Pair::stored(&self.redis).expect("something is stored");
+        let written = eventually(|| Pair::all_written(monitor), |written| written.last() == Some(&last));
+        self.written.extend(written.iter().map(Pair::body));
+        let recovery = self.load.first(&last.body()) - end;
+        self.end(recovery)
+    }
+
+    /// Ends the load and checks what must hold after every fault.
+    pub(crate) fn end(self, recovery: Duration) -> Outcome {
+        self.end_with_absence(recovery, None)
+    }
+
+    /// Like [`Scene::end`], but while the API itself was `absent` requests may fail.
+    pub(crate) fn end_with_absence(self, recovery: Duration, absent: Option<Range<Instant>>) -> Outcome {
+        sleep(Duration::from_millis(500));
+        let mut problems = Vec::new();
+        let mut check = |holds: bool, problem: String| {
+            if !holds {
+                problems.push(problem)
+            }
+        };
+        check(recovery < SOON, format!("recovered only after {recovery:?}"));
+
+        let api = &self.apis[0];
+        let (descriptors, memory) = self.base;
+        let now = eventually(|| api.usage(), |now| now.0 <= descriptors || now.1 > memory + SLACK_KIB);
+        check(now.0 <= descriptors, format!("{} descriptors, {descriptors} before", now.0));
+        check(now.1 <= memory + SLACK_KIB, format!("{} KiB of memory, {memory} before", now.1));
+
+        let last_word = Pair::stored(&self.redis).map(|pair| pair.body());
+        let served = self.ask().body;
+        check(Some(&served) == last_word.as_ref(), format!("served {served}, while Redis has {last_word:?}"));
+
+        let due = self.load.due();
+        let Seen { sent, failures, longest_gap, bodies, .. } = self.load.stop();
+        check(sent * 100 > due * 95, format!("the machine is too slow: {sent} of {due} requests sent"));
+        for torn in bodies.keys().filter(|body| !self.written.contains(*body)) {
+            check(false, format!("nobody has written {torn}"));
+        }
+        let is_excused = |at| absent.as_ref().is_some_and(|absent| absent.contains(at));
+        let unexcused: Vec<_> = failures.iter().filter(|(at, _)| !is_excused(at)).map(|(_, what)| what).collect();
+        let some = &unexcused[..unexcused.len().min(5)];
+        check(unexcused.is_empty(), format!("{} requests failed, among them {some:?}", unexcused.len()));
+        Outcome { sent, failed: failures.len(), longest_gap, recovery, problems }
+    }
+}
