@@ -10,6 +10,7 @@ mod floods;
 mod frames;
 mod guesses;
 mod healthcheck;
+mod hostile;
 mod http2;
 mod https;
 mod limits;
