@@ -18,7 +18,7 @@ import yaml
 K8S = Path(__file__).parent.parent
 MENU = re.findall(r"^#   - (components/\S+)$", (K8S / "kustomization.yaml").read_text(), re.MULTILINE)
 # What builds upon another component, and is chosen only with it.
-NEEDS = {}
+NEEDS = {"components/gke-monitoring": "components/monitoring"}
 # These bring the passwords from elsewhere, and say to take the secretGenerator out.
 OWN_SECRETS = {"components/gke-secret-manager"}
 COMBINATIONS = [
@@ -88,6 +88,12 @@ def manifests(kubectls, tree):
     """The text that each combination builds to, by combination and kubectl."""
     roots = {chosen: tree(chosen) for chosen in COMBINATIONS}
     return {(chosen, version): build(kubectls[version], root) for chosen, root in roots.items() for version in KUBECTLS}
+
+
+@pytest.fixture(scope="session")
+def render(kubectls, tree):
+    """Builds the objects of one combination."""
+    return lambda *chosen: Objects(chosen, {(chosen, NEWEST): build(kubectls[NEWEST], tree(chosen))})
 
 
 @pytest.fixture(scope="session")

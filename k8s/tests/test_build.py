@@ -14,6 +14,10 @@ from kubernetes_validate.utils import latest_version
 CUSTOM_KINDS = {
     "gateway.networking.k8s.io/v1 Gateway": "components/gke",
     "gateway.networking.k8s.io/v1 HTTPRoute": "components/gke",
+    "monitoring.coreos.com/v1 PodMonitor": "components/monitoring",
+    "monitoring.coreos.com/v1 PrometheusRule": "components/monitoring",
+    "monitoring.googleapis.com/v1 PodMonitoring": "components/gke-monitoring",
+    "monitoring.googleapis.com/v1 Rules": "components/gke-monitoring",
     "networking.gke.io/v1 GCPBackendPolicy": "components/gke",
     "networking.gke.io/v1 HealthCheckPolicy": "components/gke",
     "secrets-store.csi.x-k8s.io/v1 SecretProviderClass": "components/gke-secret-manager",

@@ -48,9 +48,24 @@ def test_the_world_reaches_the_public_port_only(objects):
     assert any(peers is None and 8080 in ports for peers, ports in rules(objects, "api", "ingress"))
 
 
-def test_base_opens_the_admin_port_to_nobody(base):
-    for name in base.pods():
-        assert not any(9090 in ports for _, ports in rules(base, name, "ingress"))
+def test_prometheus_reaches_the_admin_port_and_nobody_else(objects):
+    open_to = [peers for name in objects.pods() for peers, ports in rules(objects, name, "ingress") if 9090 in ports]
+    if "components/monitoring" not in objects.chosen:
+        assert open_to == []
+        return
+    ((peer,),) = open_to
+    if "components/gke-monitoring" in objects.chosen:
+        assert peer == {"namespaceSelector": {"matchExpressions": [
+            {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["gke-gmp-system", "gmp-system"]},
+        ]}}
+    else:
+        assert peer == {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}},
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}},
+        }
+    assert objects.one("NetworkPolicy", "scrape")["spec"]["podSelector"] == {
+        "matchLabels": {"app.kubernetes.io/component": "api"},
+    }
 
 
 def test_redis_hears_its_clients_and_goes_nowhere(objects):

@@ -21,6 +21,19 @@ def test_services_lead_to_declared_ports_and_never_to_the_admin_port(objects):
             assert port_of(container, port["targetPort"])["containerPort"] != 9090
 
 
+def test_what_is_scraped_is_the_admin_port_of_every_api_pod(objects):
+    for kind, field in (("PodMonitor", "podMetricsEndpoints"), ("PodMonitoring", "endpoints")):
+        for monitor in objects.of(kind):
+            selector = monitor["spec"]["selector"]["matchLabels"]
+            (template,) = (found for found in objects.pods().values() if selects(selector, found))
+            (container,) = template["spec"]["containers"]
+            (endpoint,) = monitor["spec"][field]
+            assert port_of(container, endpoint["port"])["containerPort"] == 9090
+            # The name of the job in all rules: said here, or the object's own name on Google Cloud.
+            job = endpoint.get("relabelings", [{"targetLabel": "job", "replacement": monitor["metadata"]["name"]}])
+            assert job == [{"targetLabel": "job", "replacement": "wrpi-api"}]
+
+
 def test_the_world_has_one_way_in(objects):
     public = [found for found in objects.of("Service") if found["spec"].get("type") == "LoadBalancer"]
     if "components/gke" in objects.chosen:
