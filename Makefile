@@ -102,3 +102,13 @@ $(K8S_TOOLS)/ready: k8s/tests/requirements.txt | python3-venv
 	python3 -m venv --clear $(K8S_TOOLS)
 	$(K8S_TOOLS)/bin/pip install --quiet --no-deps --requirement k8s/tests/requirements.txt
 	@touch $@
+
+.PHONY: monitoring-test
+monitoring-test: redis-server prometheus $(K8S_TOOLS)/ready ## alerts, dashboard and runbook, on a real Prometheus and Alertmanager
+	$(CARGO) test --quiet --locked --workspace --no-run # the binaries as `make test` has them: nothing is compiled twice
+	PYTHONDONTWRITEBYTECODE=1 $(K8S_TOOLS)/bin/pytest k8s/tests/monitoring
+
+.PHONY: prometheus
+prometheus: # and Alertmanager: the programs alone, installed where one is missing
+	@for program in prometheus promtool prometheus-alertmanager amtool openssl; do \
+	command -v $$program >/dev/null || exec .ci/install-programs prometheus prometheus-alertmanager openssl; done

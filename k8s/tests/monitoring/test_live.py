@@ -1,0 +1,127 @@
+"""The rules and the dashboard on the real system, with the real Prometheus and Alertmanager."""
+
+import json
+import math
+import re
+import subprocess
+
+import pytest
+import requests
+from processes import eventually
+from stack import PODS, Stack, quickened
+
+
+@pytest.fixture(scope="module")
+def stack(monitored, groups, tmp_path_factory):
+    objects = monitored["operator"]
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    try:
+        stack.start(groups, objects.one("PodMonitor", "wrpi-api"))
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture(scope="module")
+def queries(monitored):
+    """Every query of the dashboard, by panel, as Grafana would send it."""
+    dashboard = json.loads(monitored["operator"].one("ConfigMap", "dashboard")["data"]["wrpi.json"])
+    variables = {"$namespace": "wrpi", "$__rate_interval": "1m"}
+    return [
+        (panel["title"], re.sub(r"\$\w+", lambda found: variables[found[0]], target["expr"]))
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", [])
+    ]
+
+
+def metrics_in(expr):
+    """The metrics that an expression names: what is left without strings, labels, ranges, functions and keywords."""
+    bare = re.sub(r'"[^"]*"', "", expr)
+    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(by|on|ignoring|without)\s*\([^)]*\)", " ", bare)
+    names = re.findall(r"[a-zA-Z_:][\w:]*(?!\w*\s*\()", re.sub(r"\b\d[\w.]*", " ", bare))
+    return set(names) - {"and", "bool", "or", "unless"}
+
+
+def test_names_of_metrics_are_found_in_expressions():
+    expr = '1 - sum by (pod) (rate(a_total{x="y and z"}[5m])) / on (namespace) (b:c:d > bool 2) unless absent(e) or f'
+    assert metrics_in(expr) == {"a_total", "b:c:d", "e", "f"}
+
+
+def test_only_intervals_differ_from_the_rules_that_are_deployed(groups):
+    timeless = [
+        [{key: value for key, value in rule.items() if key != "for"} for rule in group["rules"]] for group in groups
+    ]
+    assert [[{key: value for key, value in rule.items() if key != "for"} for rule in group["rules"]]
+            for group in quickened(groups)] == timeless
+
+
+def test_promtool_accepts_the_metrics(stack):
+    for listener in stack.listeners:
+        text = requests.get(f"http://{listener['admin']}/metrics", timeout=5).text
+        result = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+        assert result.returncode == 0 and result.stderr == "", result.stderr
+
+
+def test_rules_and_dashboard_name_only_what_the_api_exports(stack, groups, queries):
+    text = requests.get(f"http://{stack.listeners[0]['admin']}/metrics", timeout=5).text
+    exported = set(re.findall(r"^([a-z_]+)(?:\{.*\})? ", text, re.MULTILINE))
+    rules = [rule for group in groups for rule in group["rules"]]
+    recorded = {rule["record"] for rule in rules if "record" in rule}
+    named = set().union(*(metrics_in(expr) for expr in [rule["expr"] for rule in rules] + [expr for _, expr in queries]))
+    assert named - exported - recorded == {"up"}
+
+
+def test_every_query_of_the_dashboard_returns_data(stack, queries):
+    for title, expr in queries:
+        found = eventually(f"{title}: {expr}", lambda expr=expr: [v for v in stack.query(expr) if not math.isnan(v)])
+        assert found
+
+
+def test_prometheus_evaluates_every_rule(stack, groups):
+    def evaluated():
+        found = requests.get(f"{stack.prometheus}/api/v1/rules", timeout=5).json()["data"]["groups"]
+        return all(rule["health"] != "unknown" for group in found for rule in group["rules"]) and found
+
+    found = eventually("every rule has been evaluated", evaluated)
+    assert sum(len(group["rules"]) for group in found) == sum(len(group["rules"]) for group in groups)
+    assert not [rule["lastError"] for group in found for rule in group["rules"] if rule["health"] != "ok"]
+
+
+def test_one_cause_calls_once_and_its_end_is_told(stack):
+    callee = stack.callee
+    callee.is_called("watchdog", "WrpiWatchdog")
+    eventually("two pods serve", lambda: stack.query("count(wrpi_value) == 2"))
+    assert {call[1] for call in callee.calls} == {"WrpiWatchdog"}, "a healthy system calls nobody"
+
+    # The updater ends, 290 seconds ago.
+    stack.processes["updater"].kill()
+    stack.age_reading(290)
+    callee.is_called("tickets", "WrpiUpdaterFailing")
+    says = callee.is_called("pages", "WrpiIndexStale")
+    assert re.fullmatch(r"Users see a reading that is 5m \d+s old; a new one is due every minute\.", says)
+    eventually("the page silences the ticket", lambda: stack.alerts().get("WrpiUpdaterFailing") == {"WrpiIndexStale"})
+    stack.processes["updater"].start()
+    callee.is_called("pages", "WrpiIndexStale", "resolved")
+
+    # Redis dies, and the reading grows old meanwhile.
+    before = len(callee.calls)
+    stack.processes["updater"].kill()
+    stack.age_reading(275)
+    eventually("the pods have it", lambda: stack.query("max(time() - wrpi_last_calculation_timestamp_seconds) > 200"))
+    stack.processes["redis"].kill()
+    callee.is_called("pages", "WrpiStoreDown", after=before)
+    eventually("the stale index has its cause", lambda: stack.alerts().get("WrpiIndexStale") == {"WrpiStoreDown"})
+    lasted = "min_over_time(max(wrpi_store_up)[3m:15s]) == 0"
+    eventually("it has lasted for one of the rules' looks back", lambda: stack.query(lasted))
+    stack.processes["redis"].start()
+    callee.is_called("pages", "WrpiStoreDown", "resolved", after=before)
+    eventually("nothing is left of it", lambda: "WrpiIndexStale" not in stack.alerts())
+    stack.processes["updater"].start()
+    eventually("readings are fresh", lambda: stack.query("max(time() - wrpi_last_calculation_timestamp_seconds) < 10"))
+    assert [call for call in callee.calls[before:] if call[0] == "pages" and call[1] != "WrpiStoreDown"] == []
+    assert stack.statuses == {200}, "users were answered all the time"
+
+    # No API is left.
+    for pod in PODS:
+        stack.processes[pod].kill()
+    assert callee.is_called("pages", "WrpiApiDown") == "Of 2 API pods that Prometheus knows, none answers."
