@@ -23,7 +23,7 @@ echo "This needs $(2): installing it with apt-get."; \
 $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(2)
 endef
 
-.PHONY: redis-server shellcheck docker-compose python3-venv
+.PHONY: redis-server shellcheck docker-compose python3-venv nginx webdis wrk valgrind
 redis-server: # each of these is installed where it is missing
 	$(call apt-install,command -v redis-server,redis-server)
 shellcheck:
@@ -32,6 +32,10 @@ docker-compose:
 	$(call apt-install,docker compose version || docker-compose version,docker-compose)
 python3-venv:
 	$(call apt-install,python3 -c 'import ensurepip',python3-venv)
+nginx:
+	$(call apt-install,command -v nginx,nginx-light)
+webdis wrk valgrind:
+	$(call apt-install,command -v $@,$@)
 
 LINT_TOOLS = target/lint-tools
 
@@ -68,6 +72,33 @@ $(LINT_TOOLS)/bin/hadolint: | python3-venv
 deny: ## licences, bans and sources of the dependencies (cargo-deny, installed where it is missing)
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked --quiet cargo-deny@0.20.2
 	$(CARGO) deny --all-features check --hide-inclusion-graph licenses bans sources
+
+BENCH = target/release/wrpi-bench
+BENCH_PYTHON = target/bench-python
+# nginx is where not every user's PATH leads.
+bench bench-quick nginx: export PATH := $(PATH):/usr/sbin
+
+.PHONY: bench
+bench: bench-build bench-peers ## all measures beside nginx, webdis, aiohttp and bare hyper, for docs/performance.md: 4 minutes
+	$(BENCH) full
+
+.PHONY: bench-quick
+bench-quick: bench-build bench-peers ## the same in less than a minute, roughly
+	$(BENCH) quick
+
+.PHONY: bench-guard
+bench-guard: bench-build redis-server valgrind ## instructions and system calls of a request, against their bounds
+	$(BENCH) guard
+
+.PHONY: bench-build bench-peers
+bench-build: # what is measured, as it is released, and what measures
+	$(CARGO) build --locked --release --package wrpi-api --package updater --package wrpi-bench
+bench-peers: redis-server nginx webdis wrk $(BENCH_PYTHON)/ready
+
+$(BENCH_PYTHON)/ready: bench/peers/requirements.txt | python3-venv
+	python3 -m venv --clear $(BENCH_PYTHON)
+	$(BENCH_PYTHON)/bin/pip install --quiet --no-deps --requirement bench/peers/requirements.txt
+	@touch $@
 
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 # The commit that last changed what is built, so that other commits do not build anew.

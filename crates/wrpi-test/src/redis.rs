@@ -68,6 +68,11 @@ impl Redis {
         self.port
     }
 
+    /// The process ID.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The variables that lead a service to this server, database 0.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let mut variables =

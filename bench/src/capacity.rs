@@ -1,0 +1,54 @@
+//! What the measured costs mean for a cluster.
+
+use crate::report::{number, table};
+
+/// Half: what is left of a core is for the peaks, and keeps the answers fast.
+const USED: f64 = 0.5;
+/// For each update, and one heartbeat each five seconds, a replica reads Redis once.
+const READS_PER_MINUTE: f64 = 1.0 + 12.0;
+
+/// The costs of one API process.
+#[derive(Debug)]
+pub(crate) struct Capacity {
+    /// Microseconds.
+    pub(crate) cpu_per_request: f64,
+    /// Bytes, without a connection.
+    pub(crate) idle: f64,
+    /// Bytes.
+    pub(crate) per_connection: f64,
+    /// Bytes.
+    pub(crate) per_stream: f64,
+}
+
+impl Capacity {
+    /// The model, in Markdown.
+    pub(crate) fn model(&self) -> String {
+        let per_core = 1e6 / self.cpu_per_request;
+        let in_a_gigabyte = |bytes: f64| number(((1e9 - self.idle) / bytes / 1e3).floor() * 1e3);
+        let text = format!(
+            "- One core answers {} requests/s ({} µs each); planned with half of that.\n\
+             - One GB of memory holds {} idle keep-alive connections ({} KB each), or {} streams ({} KB each)",
+            thousands(per_core),
+            number(self.cpu_per_request),
+            in_a_gigabyte(self.per_connection),
+            number(self.per_connection / 1e3),
+            in_a_gigabyte(self.per_stream),
+            number(self.per_stream / 1e3),
+        );
+        let line = |rate: f64| {
+            let cores = rate / (per_core * USED);
+            let replicas = cores.ceil().max(2.0);
+            // An update is one MSET.
+            let commands = 1.0 + replicas * READS_PER_MINUTE;
+            [thousands(rate), number(cores), number(replicas), number(commands)]
+        };
+        let header =
+            ["requests/s", "cores, each half used", "replicas of one core, at least two", "Redis commands a minute"];
+        format!("{text}.\n\n{}", table(header, [1e3, 1e5, 1e6].map(line)))
+    }
+}
+
+/// Rounded down to a thousand.
+fn thousands(number: f64) -> String {
+    format!("{:.0} k", (number / 1e3).floor())
+}

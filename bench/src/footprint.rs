@@ -1,0 +1,85 @@
+//! Memory and start-up.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use wrpi_test::Connection;
+
+use crate::machine::{Cores, resident};
+use crate::process::{Server, eventually};
+use crate::system::{System, binary};
+
+/// How many connections are kept at once.
+pub(crate) const CONNECTIONS: usize = 10_000;
+
+/// Resident memory of one API process on all cores, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    /// After its first request.
+    pub(crate) idle: f64,
+    /// What each of [`CONNECTIONS`] connections adds that has had an answer and is kept.
+    pub(crate) per_connection: f64,
+}
+
+/// Measures [`Memory`].
+pub(crate) fn memory(system: &System) -> Result<Memory> {
+    let api = system.api()?;
+    let idle = resident(api.server.id())? as f64;
+    let target = system.target("wrpi-api", api.port, Vec::new());
+    let mut kept = Vec::with_capacity(CONNECTIONS);
+    for _ in 0..CONNECTIONS {
+        let mut connection = Connection::open(&target.address())?;
+        target.ask(&mut connection)?;
+        kept.push(connection);
+    }
+    let per_connection = (resident(api.server.id())? as f64 - idle) / CONNECTIONS as f64;
+    let last = kept.last_mut().context("no connection")?;
+    target.ask(last).context("a kept connection was closed")?;
+    let first = kept.first_mut().context("no connection")?;
+    target.ask(first).context("a kept connection was closed")?;
+    Ok(Memory { idle, per_connection })
+}
+
+/// Milliseconds from starting an API process, its Redis ready, to its first 200; `count` times.
+pub(crate) fn starts(system: &System, count: usize) -> Result<Vec<f64>> {
+    let start = || {
+        let (mut command, port) = system.api_command(&[])?;
+        let target = system.target("wrpi-api", port, Vec::new());
+        let start = Instant::now();
+        let _api = Cores::pinned(system.cores.server, || Server::spawn(&mut command))?;
+        eventually(|| target.check())?;
+        Ok(start.elapsed().as_secs_f64() * 1e3)
+    };
+    (0..count).map(|_| start()).collect()
+}
+
+/// What one run of the updater takes, from its start to its end, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UpdaterRun {
+    pub(crate) wall: f64,
+    pub(crate) cpu: f64,
+}
+
+/// Runs the updater `count` times.
+pub(crate) fn updater_runs(system: &System, count: usize) -> Result<Vec<UpdaterRun>> {
+    let cpu_of_ended = || -> Result<Duration> {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+        let microseconds = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+        Ok(Duration::from_micros(microseconds.try_into()?))
+    };
+    let run = || {
+        let mut updater = Command::new(binary("updater")?);
+        updater.envs(system.redis.environment()).env("RUST_LOG", "warn");
+        let (cpu_before, start) = (cpu_of_ended()?, Instant::now());
+        let status = Cores::pinned(system.cores.server, || Ok(updater.status()?))?;
+        let (wall, cpu) = (start.elapsed(), cpu_of_ended()? - cpu_before);
+        ensure!(status.success(), "the updater ended with {status}");
+        Ok(UpdaterRun { wall: wall.as_secs_f64() * 1e3, cpu: cpu.as_secs_f64() * 1e3 })
+    };
+    let runs = (0..count).map(|_| run()).collect();
+    system.write_first();
+    runs
+}

@@ -1,0 +1,121 @@
+//! Bounds on what a request costs that no clock has a part in: instructions and calls of the kernel, counted by
+//! callgrind in the released binary, against what bare hyper needs on the same machine, built by the same compiler.
+
+use std::fs::read_to_string;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+use wrpi_test::Connection;
+
+use crate::machine::Cores;
+use crate::peers::{HYPER, api_targets, hyper_command};
+use crate::process::{Server, eventually};
+use crate::system::System;
+use crate::target::Target;
+
+/// What an answer of the API may cost.
+struct Bounds {
+    /// As a part of what bare hyper's costs.
+    instructions: f64,
+    /// More than bare hyper's. Reading the clock counts: for callgrind it is a system call.
+    calls: f64,
+}
+
+/// In the order of [`api_targets`]: 200, 304, 401 without a password and with a wrong one. A few per cent above what
+/// was measured, as another compiler makes other code.
+const MOST: [Bounds; 4] = [
+    Bounds { instructions: 2.0, calls: 5.1 },
+    Bounds { instructions: 2.0, calls: 5.1 },
+    Bounds { instructions: 2.0, calls: 5.1 },
+    Bounds { instructions: 2.5, calls: 7.1 },
+];
+/// Requests before those that count: what a process does but once is in both runs.
+const FIRST: u32 = 500;
+const COUNTED: u32 = 4_000;
+
+/// What was executed.
+#[derive(Clone, Copy, Debug)]
+struct Counts {
+    instructions: f64,
+    calls: f64,
+}
+
+/// Counts, prints, and fails where a bound is broken.
+pub(crate) fn check() -> Result<()> {
+    let cores = Cores::find()?;
+    Cores::pinned(cores.server, || {
+        let (system, directory) = (System::start(cores)?, TempDir::new()?);
+        let out = directory.path().join("callgrind.out");
+        let callgrind = ["valgrind", "-q", "--tool=callgrind", "--collect-systime=yes"].map(str::to_owned);
+        let wrapper = [&callgrind[..], &[format!("--callgrind-out-file={}", out.display())]].concat();
+
+        let hyper = system.target(HYPER, 0, Vec::new());
+        let [hyper] = per_answer(|| hyper_command(&wrapper), [&hyper], &out)?;
+        println!("{HYPER}: {:.0} instructions, {:.2} system calls and clock reads", hyper.instructions, hyper.calls);
+
+        let targets = api_targets(&system, &system.api()?)?;
+        let counts = per_answer(|| system.api_command(&wrapper), targets.each_ref(), &out)?;
+        let mut is_kept = true;
+        for ((target, counts), most) in targets.iter().zip(counts).zip(MOST) {
+            let (ratio, more) = (counts.instructions / hyper.instructions, counts.calls - hyper.calls);
+            let is_dear = ratio > most.instructions || more > most.calls;
+            is_kept &= !is_dear;
+            println!(
+                "{}: {:.0} instructions, {ratio:.2} of bare hyper (at most {}); {more:+.2} calls (at most {:+}){}",
+                target.name,
+                counts.instructions,
+                most.instructions,
+                most.calls,
+                if is_dear { ": TOO DEAR" } else { "" },
+            );
+        }
+        ensure!(is_kept, "a request has become dearer; `docs/performance.md` says how to find out why");
+        Ok(())
+    })
+}
+
+/// What the server that `command` runs executes for an answer to each of `targets`.
+fn per_answer<const N: usize>(
+    command: impl Fn() -> Result<(Command, u16)>,
+    targets: [&Target; N],
+    out: &Path,
+) -> Result<[Counts; N]> {
+    let usual = targets.first().context("no target")?;
+    let start = run(command()?, usual, usual, 0, out)?;
+    let mut counts = [start; N];
+    for (target, counts) in targets.into_iter().zip(&mut counts) {
+        let all = run(command()?, usual, target, COUNTED, out)?;
+        let each = |all: f64, start: f64| (all - start) / f64::from(COUNTED);
+        *counts =
+            Counts { instructions: each(all.instructions, start.instructions), calls: each(all.calls, start.calls) };
+    }
+    Ok(counts)
+}
+
+/// Runs a server from its start to its end: some answers to `usual`, then `count` to `target`.
+fn run((mut command, port): (Command, u16), usual: &Target, target: &Target, count: u32, out: &Path) -> Result<Counts> {
+    let [usual, target] = [usual, target].map(|target| Target { port, ..target.clone() });
+    let mut server = Server::spawn(&mut command)?;
+    eventually(|| usual.check())?;
+    let mut connection = Connection::open(&usual.address())?;
+    for _ in 0..FIRST {
+        usual.ask(&mut connection)?;
+    }
+    for _ in 0..count {
+        target.ask(&mut connection)?;
+    }
+    drop(connection);
+    server.stop()?;
+    let found = read_to_string(out).context("callgrind wrote nothing")?;
+    parse(&found).with_context(|| format!("not as callgrind writes: {found}"))
+}
+
+/// Reads the totals of the whole run.
+fn parse(found: &str) -> Option<Counts> {
+    let line = |name: &str| found.lines().find_map(|line| line.strip_prefix(name)).map(str::split_whitespace);
+    let mut totals = line("events:")?.zip(line("totals:").or_else(|| line("summary:"))?);
+    let mut total = |name: &str| totals.find(|(event, _)| *event == name)?.1.parse().ok();
+    Some(Counts { instructions: total("Ir")?, calls: total("sysCount")? })
+}

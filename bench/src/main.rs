@@ -1,0 +1,42 @@
+//! Measures the API beside what a user would pick instead: `wrpi-bench full`, `quick` or `guard`.
+
+mod capacity;
+mod document;
+mod footprint;
+mod goals;
+mod guard;
+mod machine;
+mod peers;
+mod process;
+mod replicas;
+mod report;
+mod saturation;
+mod statistics;
+mod steady;
+mod streams;
+mod system;
+mod target;
+
+use anyhow::{Result, bail};
+
+use goals::Effort;
+
+const USAGE: &str = "usage: wrpi-bench full    all measures, and writes them into docs/performance.md
+       wrpi-bench quick   all measures, roughly
+       wrpi-bench guard   instructions and system calls a request, against their bounds";
+
+fn main() -> Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        Some("full") => {
+            let sections = document::sections(&goals::measure(&Effort::FULL)?);
+            println!("{sections}");
+            sections.write()
+        }
+        Some("quick") => {
+            println!("{}", document::sections(&goals::measure(&Effort::QUICK)?));
+            Ok(())
+        }
+        Some("guard") => guard::check(),
+        _ => bail!(USAGE),
+    }
+}

@@ -1,0 +1,88 @@
+//! Many open streams, and how soon a new reading is on all of them.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use futures_util::future::try_join_all;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use wrpi_core::store::Store;
+
+use crate::machine::{Cores, resident};
+use crate::process::PATIENCE;
+use crate::replicas::PAUSE;
+use crate::system::{Api, System, reading};
+use crate::target::Target;
+
+/// How many streams are open at once.
+pub(crate) const STREAMS: usize = 10_000;
+
+/// What [`STREAMS`] streams of one API process take.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    /// Milliseconds from before each write in Redis until the last stream had the reading.
+    pub(crate) delivery: Vec<f64>,
+    /// Bytes of resident memory that each adds.
+    pub(crate) memory: f64,
+}
+
+/// Opens the streams and writes `writes` readings.
+pub(crate) fn measure(system: &System, writes: u32) -> Result<Streams> {
+    let api = Cores::pinned(system.cores.server, || system.api())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let measured = Cores::pinned(system.cores.load, || runtime.block_on(follow(system, &api, writes)));
+    system.write_first();
+    measured
+}
+
+async fn follow(system: &System, api: &Api, writes: u32) -> Result<Streams> {
+    let mut store = Store::connect(&system.store()?).await?;
+    let target = system.stream_of(api);
+    let before = resident(api.server.id())?;
+    let mut streams = Vec::with_capacity(STREAMS);
+    for _ in 0..STREAMS {
+        streams.push(Stream::open(&target).await?);
+    }
+    let memory = resident(api.server.id())?.saturating_sub(before) as f64 / STREAMS as f64;
+    let mut delivery = Vec::new();
+    for number in 1..=writes {
+        sleep(PAUSE).await;
+        let (reading, sign) = (reading(number)?, sign(number)?);
+        let start = Instant::now();
+        store.publish(&reading).await?;
+        let received = try_join_all(streams.iter_mut().map(|stream| stream.until(&sign))).await?;
+        let last = received.into_iter().max().context("no stream")?;
+        delivery.push((last - start).as_secs_f64() * 1e3);
+    }
+    Ok(Streams { delivery, memory })
+}
+
+/// An open stream.
+pub(crate) struct Stream(TcpStream);
+
+impl Stream {
+    /// Opens a stream and waits for the first reading.
+    pub(crate) async fn open(target: &Target) -> Result<Self> {
+        let mut stream = Self(TcpStream::connect(target.address()).await?);
+        stream.0.write_all(&target.request()).await?;
+        stream.until(&sign(0)?).await?;
+        Ok(stream)
+    }
+
+    /// Reads until `sign` has come, and gives the time when it had.
+    pub(crate) async fn until(&mut self, sign: &str) -> Result<Instant> {
+        let (mut received, mut buffer) = (String::new(), [0; 1024]);
+        while !received.contains(sign) {
+            let length = timeout(PATIENCE, self.0.read(&mut buffer)).await.context("a stream stands still")??;
+            ensure!(length > 0, "a stream ended after {received:?}");
+            received.push_str(&String::from_utf8_lossy(buffer.get(..length).context("more than there is room")?));
+        }
+        Ok(Instant::now())
+    }
+}
+
+/// How reading number `number` is known in an answer.
+pub(crate) fn sign(number: u32) -> Result<String> {
+    Ok(format!("\"latest_value\":{},", reading(number)?.value))
+}

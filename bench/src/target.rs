@@ -1,0 +1,55 @@
+//! A request, and the answer that it must get.
+
+use anyhow::{Context, Result, ensure};
+use wrpi_test::{Connection, Response};
+
+/// What the load asks for, and of whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) name: &'static str,
+    /// Whose CPU time answers cost: the server and, where requests reach it, Redis.
+    pub(crate) processes: Vec<u32>,
+    pub(crate) port: u16,
+    pub(crate) path: &'static str,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl Target {
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The request as it goes over the wire.
+    pub(crate) fn request(&self) -> Vec<u8> {
+        let mut head = format!("GET {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.address());
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        head.into_bytes()
+    }
+
+    /// Asks once, on a connection of its own.
+    pub(crate) fn check(&self) -> Result<Response> {
+        self.ask(&mut Connection::open(&self.address()).with_context(|| format!("no {}", self.name))?)
+    }
+
+    /// Asks once.
+    pub(crate) fn ask(&self, connection: &mut Connection) -> Result<Response> {
+        let headers: Vec<_> = self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let answer = connection.request("GET", self.path, &headers).with_context(|| self.name)?;
+        let is_right = answer.status == self.status && answer.body == self.body;
+        ensure!(
+            is_right,
+            "{} answers {} {:?}, not {} {:?}",
+            self.name,
+            answer.status,
+            answer.body,
+            self.status,
+            self.body
+        );
+        Ok(answer)
+    }
+}
