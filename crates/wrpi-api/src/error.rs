@@ -21,6 +21,10 @@ pub(crate) enum ApiError {
     NotFound,
     /// No such method on this path.
     MethodNotAllowed,
+    /// A request of HTTP/1.1 without exactly one `Host` that is one.
+    BadHost,
+    /// A body of unknown length; none is wanted.
+    UnwantedBody,
     /// A request that should be led to HTTPS, but does not say which host it is for.
     NoHost,
 }
@@ -52,6 +56,16 @@ impl ApiError {
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 r#"{"error":"no such method on this path, see the Allow header","error_code":"method_not_allowed"}"#,
+                None,
+            ),
+            Self::BadHost => (
+                StatusCode::BAD_REQUEST,
+                r#"{"error":"send one Host header, with a host and perhaps a port","error_code":"bad_request"}"#,
+                None,
+            ),
+            Self::UnwantedBody => (
+                StatusCode::BAD_REQUEST,
+                r#"{"error":"send no body and no Transfer-Encoding","error_code":"bad_request"}"#,
                 None,
             ),
             Self::NoHost => (

@@ -19,6 +19,7 @@ mod service;
 mod settings;
 mod snapshot;
 mod stream;
+mod strict;
 
 pub use api::Api;
 pub use auth::Password;

@@ -2,6 +2,7 @@
 
 mod connections;
 mod descriptors;
+mod lines;
 mod public;
 mod supervision;
 mod tls;

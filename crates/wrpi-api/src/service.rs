@@ -26,6 +26,7 @@ use crate::error::ApiError;
 use crate::metrics::{READING, route_of};
 use crate::request_id::{self, X_REQUEST_ID};
 use crate::router::router;
+use crate::strict;
 
 /// The body of an answer, made here or by the router.
 pub(crate) type Body = http_body_util::Either<Full<Bytes>, axum::body::Body>;
@@ -58,7 +59,13 @@ impl Endpoint {
 
     /// Answers `request`, which came from `peer`.
     pub(crate) fn answer(self: &Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Answer {
-        let exchange = Exchange::begin(&request);
+        let mut exchange = Exchange::begin(&request);
+        if let Err(refused) = strict::check(&request) {
+            exchange.is_last = true;
+            let mut answer = refused.response();
+            answer.headers_mut().extend(self.api.common.clone());
+            return Either::Left(ready(Ok(exchange.end(self, answer.map(Body::Left)))));
+        }
         if let Some(answer) = self.immediate(&request, exchange.route, peer) {
             return Either::Left(ready(Ok(exchange.end(self, answer.map(Body::Left)))));
         }
@@ -117,6 +124,8 @@ struct Exchange {
     route: &'static str,
     version: Version,
     request_id: Option<HeaderValue>,
+    /// Whether no further request may follow on the connection.
+    is_last: bool,
 }
 
 impl Exchange {
@@ -127,11 +136,12 @@ impl Exchange {
             route: route_of(request.uri().path()),
             version: request.version(),
             request_id: request_id::of(request.headers()).cloned(),
+            is_last: strict::has_body(request),
         }
     }
 
     fn end<B>(self, endpoint: &Endpoint, mut answer: Response<B>) -> Response<B> {
-        let Self { began, method, route, version, request_id } = self;
+        let Self { began, method, route, version, request_id, is_last } = self;
         let (status, duration) = (answer.status(), began.elapsed());
         endpoint.api.metrics.count(&method, route, status, duration);
         let id = request_id.as_ref().and_then(|id| id.to_str().ok());
@@ -148,7 +158,7 @@ impl Exchange {
         if endpoint.mode == Mode::Tls {
             headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
         }
-        if version < Version::HTTP_2 && endpoint.api.is_stopping() {
+        if version < Version::HTTP_2 && (is_last || endpoint.api.is_stopping()) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answer

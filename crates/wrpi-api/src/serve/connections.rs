@@ -24,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use super::lines::StrictLines;
 use super::supervision::{Order, Place, Supervisor, Watched};
 
 /// How long to wait when the process has no descriptor left for a connection.
@@ -163,7 +164,7 @@ async fn drive_http1(
         watch.head_came();
         answer.answer(request, peer)
     });
-    let stream = Watched { stream: TokioIo::new(stream), watch: place.watch.clone() };
+    let stream = Watched { stream: TokioIo::new(StrictLines::new(stream)), watch: place.watch.clone() };
     let mut http1 = http1::Builder::new();
     http1.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
     drive(http1.serve_connection(stream, service), place).await
