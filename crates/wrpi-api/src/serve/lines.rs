@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What no head may hold, so that it is answered with 400.
@@ -27,13 +28,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for StrictLines<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let known = into.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, into))?;
-        for byte in &mut into.filled_mut()[known..] {
-            let is_bare = *byte == b'\n' && !self.after_cr;
-            self.after_cr = *byte == b'\r';
-            if is_bare {
-                *byte = FORBIDDEN;
+        let came = &mut into.filled_mut()[known..];
+        let mut from = 0;
+        while let Some(found) = memchr(b'\n', &came[from..]) {
+            let at = from + found;
+            let after_cr = at.checked_sub(1).map_or(self.after_cr, |before| came[before] == b'\r');
+            if !after_cr {
+                came[at] = FORBIDDEN;
             }
+            from = at + 1;
         }
+        self.after_cr = came.last().map_or(self.after_cr, |last| *last == b'\r');
         Poll::Ready(Ok(()))
     }
 }
