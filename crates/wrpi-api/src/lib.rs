@@ -12,6 +12,7 @@ mod error;
 mod guesses;
 pub mod healthcheck;
 mod metrics;
+mod openapi;
 mod request_id;
 mod router;
 mod serve;

@@ -17,8 +17,10 @@ use crate::serve::Limits;
 /// The route that nearly all requests are for.
 pub(crate) const READING: &str = "/v0/wrpi";
 pub(crate) const STREAM: &str = "/v0/wrpi/stream";
+pub(crate) const OPENAPI: &str = "/openapi.json";
+pub(crate) const INDEX: &str = "/";
 /// Every route by its own name; any other path is [`OTHER`], so that nobody can make up labels.
-const ROUTES: [&str; 4] = [READING, "/", "/openapi.json", STREAM];
+const ROUTES: [&str; 4] = [READING, INDEX, OPENAPI, STREAM];
 const OTHER: &str = "other";
 /// The outcomes of a GET of the reading, each counted without a look-up.
 const OUTCOMES: [u16; 5] = [200, 304, 401, 429, 503];

@@ -8,30 +8,25 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http_body_util::Full;
 use hyper::body::Bytes;
 
 use crate::api::Api;
 use crate::auth::Authenticated;
 use crate::error::ApiError;
-use crate::metrics::{READING, STREAM};
+use crate::metrics::{INDEX, OPENAPI, READING, STREAM};
+use crate::openapi::{self, WELCOME};
 use crate::stream::stream;
-
-const INDEX: &str = "\
-WRPI, the Random Price Index: a decimal between 0 and 100, recalculated about once a minute.
-
-GET /v0/wrpi           the latest value and its time of calculation, as JSON
-GET /v0/wrpi/stream    the same, and each new value as it comes, as server-sent events
-GET /openapi.json      the description of this API
-
-The first two want basic authentication, with any user name.
-";
 
 /// Every public route.
 pub(crate) fn router(api: Arc<Api>) -> Router {
     let cors = api.origins.layer();
+    let description = Bytes::from(openapi::document());
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
     Router::new()
-        .route("/", get(INDEX))
+        .route(INDEX, get(WELCOME))
+        .route(OPENAPI, get(async move || (headers, description)))
         .route(READING, get(reading))
         .route(STREAM, get(stream))
         .fallback(async || ApiError::NotFound)

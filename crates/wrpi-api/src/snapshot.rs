@@ -29,7 +29,7 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Renders `reading` as of `now`, with `common` headers: a time of modification in the future must not be told
     /// (RFC 9110, 8.8.2.1), even where the updater's clock is ahead of this one.
-    fn new(reading: Reading, now: Option<Timestamp>, common: &HeaderMap) -> Option<Self> {
+    pub(crate) fn new(reading: Reading, now: Option<Timestamp>, common: &HeaderMap) -> Option<Self> {
         let Reading { value, calculated_at } = reading;
         let modified_at = now.map_or(calculated_at, |now| now.min(calculated_at));
         let body = format!(r#"{{"latest_value":{value},"latest_calculation_at":"{calculated_at}"}}"#);

@@ -15,6 +15,7 @@ mod http2;
 mod https;
 mod limits;
 mod logs;
+mod manners;
 mod metrics;
 mod redis_tls;
 mod secret;

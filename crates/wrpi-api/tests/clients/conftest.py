@@ -1,0 +1,75 @@
+"""The services that these tests talk to, and the clients that talk."""
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[4]
+BINARIES = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
+
+
+@dataclass
+class Service:
+    """A running service."""
+
+    url: str
+    password: str
+
+
+@contextlib.contextmanager
+def running(binary, **environment):
+    """The binary on a free port, until the end of the block. Passwords may be guessed: schemathesis tries many."""
+    password = secrets.token_urlsafe(18)
+    free = {"LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "AUTH_GUESSES": "0"}
+    environment = free | {"APP_PASSWORD": password, "LOG_FORMAT": "json"} | environment
+    process = subprocess.Popen([BINARIES / binary], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        entry = next(json.loads(line) for line in process.stdout if b'"listening"' in line)
+        # The rest is not of interest, but a full pipe would stop the service.
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        yield Service(f"http://{entry['public']}", password)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def steady():
+    """An API whose reading stays as it is."""
+    with running("wrpi-standalone", UPDATE_INTERVAL="1440m") as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def lively():
+    """An API with a new reading every 5 ms, so that nobody waits for one."""
+    with running("wrpi-standalone", UPDATE_INTERVAL="5ms") as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def empty():
+    """An API that has no reading: nothing listens where its Redis should be."""
+    with running("wrpi-api", REDIS_HOST="127.0.0.1", REDIS_PORT="1") as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def strict():
+    """An API that lets nobody guess twice."""
+    with running("wrpi-standalone", AUTH_GUESSES="1") as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def document(steady):
+    """The description of the API."""
+    curl = ["curl", "--silent", "--fail", f"{steady.url}/openapi.json"]
+    return json.loads(subprocess.run(curl, check=True, capture_output=True).stdout)
