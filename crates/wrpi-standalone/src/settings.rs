@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     /// How a shell can name the user and the password; with the password itself only where it was made here.
     pub(crate) curl_user: String,
     pub(crate) interval: Duration,
+    /// Where the example page is, if anywhere.
+    pub(crate) page: Option<SocketAddr>,
     pub(crate) http: HttpSettings,
     pub(crate) access: AccessSettings,
     pub(crate) telemetry: telemetry::Settings,
@@ -29,6 +31,9 @@ impl Settings {
         let mut reader = Reader::new(lookup);
         let given = reader.secret("APP_PASSWORD").and_then(Password::new);
         let interval = reader.duration("UPDATE_INTERVAL", Duration::from_secs(60));
+        let page = reader.value("PAGE_ADDR", None, "an IP address and port, such as 127.0.0.1:8000", |text| {
+            text.parse().ok().map(Some)
+        });
         let http = HttpSettings::read(&mut reader, DEFAULT_HOST);
         let access = AccessSettings::read(&mut reader);
         let telemetry = telemetry::Settings::read(&mut reader);
@@ -41,22 +46,22 @@ impl Settings {
         let password = given.or_else(|| Password::new(made.into()));
         reader.finish(())?;
         let Some(password) = password else { unreachable!("what was made is not empty") };
-        Ok(Self { password, curl_user, interval, http, access, telemetry })
+        Ok(Self { password, curl_user, interval, page, http, access, telemetry })
     }
 
     /// The sections of `--help`.
     pub(crate) fn sections() -> [String; 3] {
-        let interval = "  UPDATE_INTERVAL     the time from one calculation to the next [60s]\n";
+        let own = "  \
+  UPDATE_INTERVAL     the time from one calculation to the next [60s]
+  PAGE_ADDR           a listener for the example page [unset: no page]
+";
         let http = wrpi_api::help(DEFAULT_HOST, "unset: a random one is made and printed");
-        [interval.to_owned(), http, telemetry::HELP.to_owned()]
+        [own.to_owned(), http, telemetry::HELP.to_owned()]
     }
 }
 
-/// A command that calls the API at `address` as `user`, ready to paste.
-pub(crate) fn curl(user: &str, address: SocketAddr) -> String {
-    let reachable = match address.ip() {
-        ip if ip.is_unspecified() => SocketAddr::new(DEFAULT_HOST, address.port()),
-        _ => address,
-    };
-    format!("curl -u {user} http://{reachable}/v0/wrpi")
+/// The base of URLs that reach the listener at `address` from this host.
+pub(crate) fn url(address: SocketAddr) -> String {
+    let host = if address.ip().is_unspecified() { DEFAULT_HOST } else { address.ip() };
+    format!("http://{}", SocketAddr::new(host, address.port()))
 }

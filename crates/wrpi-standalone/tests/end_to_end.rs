@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use wrpi_test::{Service, eventually, get, random_password};
+use wrpi_test::{Service, eventually, get, random_password, send};
 
 const STANDALONE: &str = env!("CARGO_BIN_EXE_wrpi-standalone");
 
@@ -48,6 +48,27 @@ fn a_given_password_is_used_and_not_printed() {
 }
 
 #[test]
+fn the_page_has_an_origin_of_its_own_and_asks_this_api_alone() {
+    let (mut service, _, address) = start(&[("PAGE_ADDR", "127.0.0.1:0")]);
+    let page = service.printed(|line| line.strip_prefix("page: http://").map(str::to_owned));
+    let index = send(&page, "GET", "/", &[]);
+    assert_eq!(index.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(index.body.matches("http://").count(), 2, "{}", index.body);
+    assert_eq!(index.body.matches(&format!("http://{address}\"")).count(), 2, "{}", index.body);
+    for (path, content_type) in [
+        ("/app.js", "text/javascript; charset=utf-8"),
+        ("/stream.js", "text/javascript; charset=utf-8"),
+        ("/sparkline.js", "text/javascript; charset=utf-8"),
+        ("/style.css", "text/css; charset=utf-8"),
+        ("/icon.svg", "image/svg+xml; charset=utf-8"),
+    ] {
+        let file = send(&page, "GET", path, &[]);
+        assert_eq!((file.status, file.header("content-type")), (200, Some(content_type)), "{path}");
+    }
+    assert_eq!(send(&address, "GET", "/app.js", &[]).status, 404);
+}
+
+#[test]
 fn a_bad_setting_ends_it_with_exit_code_2() {
     let mut service = Service::spawn(STANDALONE, [("UPDATE_INTERVAL", "never")]);
     assert_eq!(service.wait().code(), Some(2));
@@ -63,7 +84,7 @@ fn help_lists_the_variables_and_version_the_version() {
         String::from_utf8(output.stdout).unwrap()
     };
     let help = print("--help");
-    for name in ["UPDATE_INTERVAL", "APP_PASSWORD", "LISTEN_ADDR", "ADMIN_ADDR", "LOG_FORMAT"] {
+    for name in ["UPDATE_INTERVAL", "PAGE_ADDR", "APP_PASSWORD", "LISTEN_ADDR", "ADMIN_ADDR", "LOG_FORMAT"] {
         assert!(help.contains(&format!("\n  {name} ")), "{name} in {help}");
     }
     assert_eq!(print("--version"), concat!("wrpi-standalone ", env!("CARGO_PKG_VERSION"), "\n"));
