@@ -4,8 +4,8 @@ use crate::report::{number, table};
 
 /// Half: what is left of a core is for the peaks, and keeps the answers fast.
 const USED: f64 = 0.5;
-/// For each update, and one heartbeat each five seconds, a replica reads Redis once.
-const READS_PER_MINUTE: f64 = 1.0 + 12.0;
+/// The updater's.
+const UPDATES_PER_MINUTE: f64 = 1.0;
 
 /// The costs of one API process.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Capacity {
     pub(crate) per_connection: f64,
     /// Bytes.
     pub(crate) per_stream: f64,
+    /// What Redis gets in a minute without an update.
+    pub(crate) idle_commands: f64,
 }
 
 impl Capacity {
@@ -27,19 +29,21 @@ impl Capacity {
         let in_a_gigabyte = |bytes: f64| number(((1e9 - self.idle) / bytes / 1e3).floor() * 1e3);
         let text = format!(
             "- One core answers {} requests/s ({} µs each); planned with half of that.\n\
-             - One GB of memory holds {} idle keep-alive connections ({} KB each), or {} streams ({} KB each)",
+             - One GB of memory holds {} idle keep-alive connections ({} KB each), or {} streams ({} KB each).\n\
+             - Redis gets {} commands a minute from a replica, and one more for each update",
             thousands(per_core),
             number(self.cpu_per_request),
             in_a_gigabyte(self.per_connection),
             number(self.per_connection / 1e3),
             in_a_gigabyte(self.per_stream),
             number(self.per_stream / 1e3),
+            number(self.idle_commands),
         );
         let line = |rate: f64| {
             let cores = rate / (per_core * USED);
             let replicas = cores.ceil().max(2.0);
-            // An update is one MSET.
-            let commands = 1.0 + replicas * READS_PER_MINUTE;
+            // An update is one MSET, and one MGET from each replica.
+            let commands = UPDATES_PER_MINUTE * (1.0 + replicas) + replicas * self.idle_commands;
             [thousands(rate), number(cores), number(replicas), number(commands)]
         };
         let header =

@@ -1,6 +1,8 @@
 //! Memory and start-up.
 
+use std::net::TcpStream;
 use std::process::Command;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -9,11 +11,15 @@ use nix::sys::time::TimeValLike;
 use wrpi_test::Connection;
 
 use crate::machine::{Cores, resident};
-use crate::process::{Server, eventually};
+use crate::process::{PATIENCE, Server, eventually};
+use crate::saturation::commands;
 use crate::system::{System, binary};
 
 /// How many connections are kept at once.
 pub(crate) const CONNECTIONS: usize = 10_000;
+
+/// How long an idle API is watched: two of its heartbeats.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// Resident memory of one API process on all cores, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +37,10 @@ pub(crate) fn memory(system: &System) -> Result<Memory> {
     let target = system.target("wrpi-api", api.port, Vec::new());
     let mut kept = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {
-        let mut connection = Connection::open(&target.address())?;
+        // Not `Connection::open`, which takes two descriptors.
+        let stream = TcpStream::connect(target.address())?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut connection = Connection::over(stream);
         target.ask(&mut connection)?;
         kept.push(connection);
     }
@@ -54,6 +63,17 @@ pub(crate) fn starts(system: &System, count: usize) -> Result<Vec<f64>> {
         Ok(start.elapsed().as_secs_f64() * 1e3)
     };
     (0..count).map(|_| start()).collect()
+}
+
+/// How many commands a minute one API process sends to Redis while nothing happens, as it is set by default.
+pub(crate) fn idle_commands(system: &System) -> Result<f64> {
+    let (mut command, port) = system.api_command(&[])?;
+    let _api = Server::spawn(command.env_remove("REDIS_HEARTBEAT"))?;
+    let target = system.target("wrpi-api", port, Vec::new());
+    eventually(|| target.check())?;
+    let before = commands(&system.redis, &[])?;
+    sleep(IDLE);
+    Ok((commands(&system.redis, &[])? - before) as f64 * 60.0 / IDLE.as_secs_f64())
 }
 
 /// What one run of the updater takes, from its start to its end, in milliseconds.

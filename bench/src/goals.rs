@@ -84,11 +84,13 @@ pub(crate) fn measure(effort: &Effort) -> Result<Found> {
     eprintln!("streams");
     let streams = streams::measure(&system, effort.writes / 10)?;
     rows.push(Row::p99("write in Redis → on all of 10,000 streams, p99", 250.0, "ms", &streams.delivery));
+    eprintln!("Redis");
     let capacity = Capacity {
         cpu_per_request: median(&saturation.cpu(API)),
         idle: memory.idle,
         per_connection: memory.per_connection,
         per_stream: streams.memory,
+        idle_commands: footprint::idle_commands(&system)?,
     };
     Ok(Found { load_before, saturation, rows, capacity })
 }
