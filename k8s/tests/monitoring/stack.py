@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import secrets
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -85,7 +86,7 @@ class Stack:
         self.listeners = [self.run_api(pod, store) for pod in PODS]
         threading.Thread(target=self.ask, daemon=True).start()
         self.alertmanager = self.run_alertmanager()
-        self.prometheus = self.run_prometheus(groups, monitor)
+        self.run_prometheus(groups, monitor)
 
     def run(self, name, *command, **environment):
         self.processes[name] = Process(self.directory, name, command, **environment)
@@ -137,7 +138,6 @@ class Stack:
 
     def run_prometheus(self, groups, monitor):
         """Scrapes what the PodMonitor says, but for the interval, with the labels that the operator adds."""
-        (self.directory / "rules.yaml").write_text(yaml.safe_dump({"groups": quickened(groups)}))
         (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
         (job,) = endpoint["relabelings"]
         scrape = {
@@ -154,8 +154,12 @@ class Stack:
             "scrape_configs": [scrape],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [self.alertmanager.removeprefix("http://")]}]}]},
         }
-        # Without it, what fires before Alertmanager is discovered is told a minute later.
-        return self.run_server("prometheus", config, "--rules.alert.resend-delay=1s")
+        # It takes some seconds to discover anything. What fires before Alertmanager is discovered would be told again
+        # after a minute only; and before pods are, the rules would tell of their absence.
+        self.prometheus = self.run_server("prometheus", config, "--rules.alert.resend-delay=1s")
+        eventually("pods are scraped", lambda: self.query("up") == [1, 1])
+        (self.directory / "rules.yaml").write_text(yaml.safe_dump({"groups": quickened(groups)}))
+        self.processes["prometheus"].process.send_signal(signal.SIGHUP)
 
     def run_server(self, name, config, *arguments):
         """Its URL."""

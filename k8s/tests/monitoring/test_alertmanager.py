@@ -67,9 +67,13 @@ def test_no_two_alerts_silence_each_other(config, alerts):
     assert not {(target, source) for source, target in silenced} & silenced
 
 
-def test_a_stale_index_is_silent_while_redis_is_to_blame(config, alerts):
+def test_a_stale_index_is_silent_while_redis_is_to_blame(config, alerts, groups):
     causes = {
         source for rule in config["inhibit_rules"] for source in matched(alerts, rule["source_matchers"])
         if "WrpiIndexStale" in matched(alerts, rule["target_matchers"])
     }
     assert causes == {"WrpiApiDown", "WrpiStoreDown", "WrpiStoreUnreachableFromSomePods"}
+    # In one group, and before them: so its end is told first, and it does not call in between.
+    (group,) = (group for group in groups if any(rule.get("alert") == "WrpiIndexStale" for rule in group["rules"]))
+    names = [rule["alert"] for rule in group["rules"]]
+    assert all(names.index("WrpiIndexStale") < names.index(cause) for cause in causes)

@@ -80,7 +80,7 @@ def test_every_query_of_the_dashboard_returns_data(stack, queries):
 def test_prometheus_evaluates_every_rule(stack, groups):
     def evaluated():
         found = requests.get(f"{stack.prometheus}/api/v1/rules", timeout=5).json()["data"]["groups"]
-        return all(rule["health"] != "unknown" for group in found for rule in group["rules"]) and found
+        return found and all(rule["health"] != "unknown" for group in found for rule in group["rules"]) and found
 
     found = eventually("every rule has been evaluated", evaluated)
     assert sum(len(group["rules"]) for group in found) == sum(len(group["rules"]) for group in groups)
