@@ -1,6 +1,10 @@
 # Every command that a developer or CI uses. `make help` lists them.
 .DEFAULT_GOAL := help
 CARGO ?= cargo
+# $(call cargo-tool,NAME,VERSION) installs a tool where that version is missing: without optimisation, which takes less
+# than half the time.
+cargo-tool = $(CARGO) install --list | grep -q '^$(1) v$(2):' || \
+	CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --debug --locked --quiet --force $(1)@$(2)
 
 .PHONY: help
 help: ## list the commands
@@ -64,6 +68,7 @@ soak: ## the long forms: faults of half a minute each
 .PHONY: lint
 lint: shellcheck $(LINT_TOOLS)/bin/hadolint ## formatting, clippy, rustdoc, hadolint and shellcheck, warnings denied
 	$(CARGO) fmt --all -- --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -- --check
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(LINT_TOOLS)/bin/hadolint Dockerfile.*
@@ -75,8 +80,22 @@ $(LINT_TOOLS)/bin/hadolint: | python3-venv
 
 .PHONY: deny
 deny: ## licences, bans and sources of the dependencies (cargo-deny, installed where it is missing)
-	@command -v cargo-deny >/dev/null || $(CARGO) install --locked --quiet cargo-deny@0.20.2
+	@$(call cargo-tool,cargo-deny,0.20.2)
 	$(CARGO) deny --all-features check --hide-inclusion-graph licenses bans sources
+
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+
+# No sanitizer: there is no unsafe code. On a finding, fuzz/artifacts has what caused it.
+.PHONY: fuzz
+fuzz: ## the parsers on made-up input, FUZZ_SECONDS (60) for each, two at a time; needs a nightly toolchain
+	@rustup toolchain list 2>/dev/null | grep -q '^nightly' || { \
+	echo "Fuzzing needs a nightly toolchain: rustup toolchain install nightly." >&2; exit 1; }
+	@$(call cargo-tool,cargo-fuzz,0.13.2)
+	$(CARGO) +nightly fuzz build --sanitizer none
+	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I {} sh -c 'mkdir -p fuzz/target && \
+	log=fuzz/target/{}.log && $(CARGO) +nightly fuzz run --sanitizer none {} -- -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
+	>$$log 2>&1 && echo "fuzz {}: $$(tail -n 1 $$log)" || { cat $$log >&2; exit 1; }'
 
 BENCH = target/release/wrpi-bench
 BENCH_PYTHON = target/bench-python

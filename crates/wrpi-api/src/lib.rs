@@ -9,6 +9,8 @@ mod client;
 mod conditional;
 mod cors;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guesses;
 pub mod healthcheck;
 mod metrics;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, Timelike, Utc};
 
 /// When a value was calculated: an instant in the years 1970 to 9999, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,8 +15,10 @@ pub struct Timestamp(DateTime<Utc>);
 pub struct ParseTimestampError;
 
 impl Timestamp {
-    /// The instant as `chrono` has it; `None` outside the years 1970 to 9999, which no response could carry.
+    /// The instant as `chrono` has it; `None` outside the years 1970 to 9999, which no response could carry. A leap
+    /// second is the end of the second before, as a browser does not read a second 60.
     pub fn new(time: DateTime<Utc>) -> Option<Self> {
+        let time = time.with_nanosecond(time.nanosecond().min(999_999_999))?;
         (1970..=9999).contains(&time.year()).then_some(Self(time))
     }
 
@@ -119,6 +121,8 @@ mod tests {
             ("2026-01-01T00:30:00+0100", "2025-12-31T23:30:00+0000"),
             ("2026-11-23T20:53:24-05:30", "2026-11-24T02:23:24+0000"),
             ("2024-02-29T00:00:00", "2024-02-29T00:00:00+0000"),
+            ("2016-12-31T23:59:60", "2016-12-31T23:59:59+0000"),
+            ("2017-01-01T00:59:60.5+01:00", "2016-12-31T23:59:59+0000"),
         ] {
             assert_eq!(text.parse::<Timestamp>().map(|t| t.to_string()), Ok(written.to_owned()), "{text:?}");
         }

@@ -1,0 +1,108 @@
+//! Environment variables: whatever they hold is taken or refused by name, no secret is shown, and what is taken is in
+//! its range. Every variable that is asked for gets a value, so that a new one needs no change here.
+#![no_main]
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fmt::Debug;
+use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
+
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use libfuzzer_sys::fuzz_target;
+use wrpi_core::settings::SettingsError;
+
+/// Stands in every secret, and nowhere else.
+const SECRET: &str = "5bD5gkQz";
+/// What values are made of, so that good ones and near misses are common.
+const WORDS: [&str; 24] = [
+    "https://",
+    "http://",
+    "example.com",
+    "@",
+    "/",
+    ":",
+    ",",
+    " ",
+    "*",
+    "0.0.0.0",
+    "[::]",
+    "8080",
+    "80",
+    "0",
+    "5",
+    ".",
+    "ms",
+    "s",
+    "m",
+    "true",
+    "json",
+    "info",
+    "wrpi_core",
+    "=",
+];
+
+#[derive(Arbitrary, Debug)]
+enum Piece<'a> {
+    Word(u8),
+    Bytes(&'a [u8]),
+}
+
+fuzz_target!(|values: Vec<Option<Vec<Piece>>>| {
+    let values = RefCell::new(values.into_iter());
+    let given = RefCell::new(HashMap::new());
+    let lookup = |name: &str| -> Option<OsString> {
+        let new = || values.borrow_mut().next().flatten().map(|pieces| value_of(name, &pieces));
+        given.borrow_mut().entry(name.to_owned()).or_insert_with(new).clone()
+    };
+    let is_in_range = |time: Duration| (Duration::from_millis(1)..=Duration::from_hours(24)).contains(&time);
+
+    let api = wrpi_api::Settings::from_lookup(&lookup);
+    let updater = updater::Settings::from_lookup(&lookup);
+    let given = given.into_inner();
+    if let Ok(settings) = &api {
+        assert!(is_in_range(settings.heartbeat) && settings.store.port > 0 && !settings.store.host.is_empty());
+        let origins = given["CORS_ALLOWED_ORIGINS"].as_ref().map_or("*", |text| text.to_str().unwrap());
+        assert!(origins.trim() == "*" || origins.split(',').all(|origin| is_as_a_browser_sends_it(origin.trim())));
+    }
+    if let Ok(settings) = &updater {
+        assert!(is_in_range(settings.deadline) && settings.interval.is_none_or(is_in_range));
+    }
+    let known = |variable: &str| given.contains_key(variable);
+    for shown in [shown(api, known), shown(updater, known)] {
+        assert!(!shown.contains(SECRET), "{shown}");
+    }
+});
+
+fn value_of(name: &str, pieces: &[Piece]) -> OsString {
+    let bytes = |piece: &Piece| match piece {
+        Piece::Word(index) => WORDS[usize::from(*index) % WORDS.len()].into(),
+        Piece::Bytes(bytes) => bytes.to_vec(),
+    };
+    let value: Vec<u8> = pieces.iter().flat_map(bytes).collect();
+    let is_file = name.ends_with("_FILE");
+    let before = if is_file { "/nonexistent/" } else { "" }; // nothing of this machine is read
+    let behind = if name.contains("PASS") && !is_file { SECRET } else { "" };
+    OsString::from_vec([before.as_bytes(), &value, behind.as_bytes()].concat())
+}
+
+/// What a process may print: the settings for debugging, or their errors, a line each that begins with its variable.
+fn shown(settings: Result<impl Debug, SettingsError>, known: impl Fn(&str) -> bool) -> String {
+    match settings {
+        Ok(settings) => format!("{settings:?}"),
+        Err(error) => {
+            let text = error.to_string();
+            for line in text.lines() {
+                let (variable, problem) = line.split_once(' ').unwrap();
+                assert!(known(variable) && problem.contains("allowed: "), "{line:?}");
+            }
+            text
+        }
+    }
+}
+
+fn is_as_a_browser_sends_it(origin: &str) -> bool {
+    let host = origin.strip_prefix("https://").or(origin.strip_prefix("http://")).unwrap_or_default();
+    !host.is_empty() && !host.contains(|c: char| "/?#@".contains(c) || c.is_uppercase() || !c.is_ascii_graphic())
+}
