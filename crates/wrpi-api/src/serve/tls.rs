@@ -51,7 +51,7 @@ impl ResolvesServerCert for Current {
 }
 
 fn read(chain: &Path, key: &Path) -> anyhow::Result<Content> {
-    let read = |path: &Path| std::fs::read(path).with_context(|| format!("{}", path.display()));
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("{path:?}"));
     Ok((read(chain)?, read(key)?))
 }
 

@@ -107,7 +107,9 @@ impl TlsSettings {
         match (chain, key) {
             (Some(chain), Some(key)) => match Certificates::load(chain, key) {
                 Ok(certificates) => return Some(Self { listen, certificates, redirect: redirect.unwrap_or(true) }),
-                Err(error) => reader.problem(format!("TLS_CERT_FILE and TLS_KEY_FILE: {error:#}")),
+                Err(error) => reader.problem(format!(
+                    "TLS_CERT_FILE and TLS_KEY_FILE: {error:#}; allowed: PEM files of a certificate and its key"
+                )),
             },
             (None, None) if redirect == Some(true) => {
                 reader.problem(
@@ -147,4 +149,21 @@ impl AccessSettings {
 fn address(reader: &mut Reader<'_>, name: &str, default: SocketAddr) -> SocketAddr {
     let allowed = "an IP address and port, such as 0.0.0.0:8080 or [::]:8080";
     reader.value(name, default, allowed, |text| text.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_cannot_be_read_is_told_in_one_line() {
+        let lookup = |name: &str| ["TLS_CERT_FILE", "TLS_KEY_FILE"].contains(&name).then(|| "/nonexistent/\n".into());
+        let mut reader = Reader::new(&lookup);
+        HttpSettings::read(&mut reader, [127, 0, 0, 1].into());
+        assert_eq!(
+            reader.finish(()).unwrap_err().to_string(),
+            "TLS_CERT_FILE and TLS_KEY_FILE: \"/nonexistent/\\n\": No such file or directory (os error 2); allowed: PEM files \
+             of a certificate and its key"
+        );
+    }
 }
