@@ -18,7 +18,10 @@ import yaml
 K8S = Path(__file__).parent.parent
 MENU = re.findall(r"^#   - (components/\S+)$", (K8S / "kustomization.yaml").read_text(), re.MULTILINE)
 # What builds upon another component, and is chosen only with it.
-NEEDS = {"components/gke-monitoring": "components/monitoring"}
+NEEDS = {
+    "components/gke-monitoring": "components/monitoring",
+    "components/tls-cert-manager": "components/tls",
+}
 # These bring the passwords from elsewhere, and say to take the secretGenerator out.
 OWN_SECRETS = {"components/gke-secret-manager"}
 COMBINATIONS = [

@@ -12,6 +12,8 @@ from kubernetes_validate.utils import latest_version
 
 # Kinds that Kubernetes itself does not have, each with what brings it. Nothing else may be unknown.
 CUSTOM_KINDS = {
+    "cert-manager.io/v1 Certificate": "components/tls-cert-manager",
+    "cert-manager.io/v1 Issuer": "components/tls-cert-manager",
     "gateway.networking.k8s.io/v1 Gateway": "components/gke",
     "gateway.networking.k8s.io/v1 HTTPRoute": "components/gke",
     "monitoring.coreos.com/v1 PodMonitor": "components/monitoring",

@@ -45,7 +45,10 @@ def test_the_world_reaches_the_public_port_only(objects):
     for name in objects.pods():
         open_ports = {port for peers, ports in rules(objects, name, "ingress") if peers is None for port in ports}
         assert open_ports <= {8080, 8443} if name == "api" else not open_ports, name
-    assert any(peers is None and 8080 in ports for peers, ports in rules(objects, "api", "ingress"))
+    ((peers, ports),) = (rule for rule in rules(objects, "api", "ingress") if 8080 in rule[1])
+    assert ports == ({8080, 8443} if "components/tls" in objects.chosen else {8080})
+    google = [{"ipBlock": {"cidr": "35.191.0.0/16"}}, {"ipBlock": {"cidr": "130.211.0.0/22"}}]
+    assert peers == (google if "components/gke" in objects.chosen else None)
 
 
 def test_prometheus_reaches_the_admin_port_and_nobody_else(objects):

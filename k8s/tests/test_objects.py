@@ -38,9 +38,10 @@ def test_the_world_has_one_way_in(objects):
     public = [found for found in objects.of("Service") if found["spec"].get("type") == "LoadBalancer"]
     if "components/gke" in objects.chosen:
         assert not public
+        port = 443 if "components/tls" in objects.chosen else 80
         for route in objects.of("HTTPRoute"):
             backends = [backend for rule in route["spec"]["rules"] for backend in rule.get("backendRefs", [])]
-            assert all((backend["name"], backend["port"]) == ("api", 80) for backend in backends)
+            assert all((backend["name"], backend["port"]) == ("api", port) for backend in backends)
         for service in objects.of("Service"):
             assert "externalTrafficPolicy" not in service["spec"]  # refused where nothing is external
     else:
