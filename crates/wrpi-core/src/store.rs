@@ -109,9 +109,12 @@ impl Store {
                 config.set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
             let client = match &settings.tls {
                 Tls::Off | Tls::WellKnown => redis::Client::open(server)?,
-                Tls::Private(pem) => {
-                    let trusted = TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) };
-                    redis::Client::build_with_tls(server, trusted)?
+                Tls::Private { authorities, any_name } => {
+                    let trusted = TlsCertificates { client_tls: None, root_cert: Some(authorities.clone()) };
+                    let server = redis::Client::build_with_tls(server, trusted)?.get_connection_info().clone();
+                    let mut address = server.addr().clone();
+                    address.set_danger_accept_invalid_hostnames(*any_name);
+                    redis::Client::open(server.set_addr(address))?
                 }
             };
             client.get_multiplexed_async_connection_with_config(&config).await

@@ -16,6 +16,7 @@ fn each_bad_setting_is_named_with_what_was_given_and_what_is_allowed() {
         ("REDIS_TLS", "yes", "allowed: true or false"),
         ("REDIS_CA_FILE", "/nonexistent", "allowed: a readable PEM file with a certificate"),
         ("REDIS_CA_FILE", "/dev/null", "allowed: a readable PEM file with a certificate"),
+        ("REDIS_TLS_ANY_NAME", "true", "allowed: only with REDIS_CA_FILE"),
         ("UPDATE_DEADLINE", "soon", durations),
         ("UPDATE_INTERVAL", "0s", durations),
         ("UPDATE_INTERVAL", "2d", durations),
@@ -54,7 +55,7 @@ fn help_lists_every_variable_and_version_the_version() {
     };
     let help = print("--help");
     for name in "REDIS_HOST REDIS_PORT REDIS_DB REDIS_USER REDIS_PASS REDIS_PASS_FILE REDIS_TLS REDIS_CA_FILE \
-                 UPDATE_DEADLINE UPDATE_INTERVAL LOG_FORMAT RUST_LOG"
+                 REDIS_TLS_ANY_NAME UPDATE_DEADLINE UPDATE_INTERVAL LOG_FORMAT RUST_LOG"
         .split_whitespace()
     {
         assert!(help.contains(&format!("\n  {name} ")), "{name} in {help}");

@@ -28,6 +28,11 @@ fn a_redis_that_does_not_prove_who_it_is_is_refused_and_the_log_says_why() {
     for (redis, variables, why) in [
         (&right, vec![("REDIS_CA_FILE", other.path().to_str().unwrap())], "invalid peer certificate: BadSignature"),
         (&elsewhere, vec![], "invalid peer certificate: certificate not valid for name"),
+        (
+            &elsewhere,
+            vec![("REDIS_CA_FILE", other.path().to_str().unwrap()), ("REDIS_TLS_ANY_NAME", "true")],
+            "invalid peer certificate: BadSignature",
+        ),
     ] {
         redis.write(VALUE, TIMESTAMP);
         let mut api = Api::follow(redis, &variables);
@@ -36,4 +41,11 @@ fn a_redis_that_does_not_prove_who_it_is_is_refused_and_the_log_says_why() {
         assert!(error.contains(why) && error.contains(&format!("127.0.0.1:{}/0", redis.port())), "{error}");
         assert_eq!((api.get().status, api.metric("wrpi_store_up").as_str()), (503, "0"));
     }
+}
+
+#[test]
+fn a_redis_may_have_another_name_if_told_so() {
+    let redis = Redis::start_tls(&Authority::new(), "redis.example");
+    redis.write(VALUE, TIMESTAMP);
+    Api::follow(&redis, &[("REDIS_TLS_ANY_NAME", "true")]).serves(BODY);
 }

@@ -71,6 +71,10 @@ fn each_bad_setting_is_named_with_what_was_given_and_what_is_allowed() {
             "REDIS_CA_FILE is \"/nonexistent\"; allowed: a readable PEM file with a certificate",
         ),
         (
+            vec![good, ("REDIS_TLS", "true"), ("REDIS_TLS_ANY_NAME", "true")],
+            "REDIS_TLS_ANY_NAME is \"true\"; allowed: only with REDIS_CA_FILE",
+        ),
+        (
             vec![good, ("TLS_LISTEN_ADDR", ":8443")],
             "TLS_LISTEN_ADDR is \":8443\"; allowed: an IP address and port, such as 0.0.0.0:8080 or [::]:8080",
         ),
@@ -151,7 +155,7 @@ fn help_lists_every_variable_and_version_the_version() {
     };
     let help = print("--help");
     for name in "REDIS_HOST REDIS_PORT REDIS_DB REDIS_USER REDIS_PASS REDIS_PASS_FILE REDIS_TLS REDIS_CA_FILE \
-                 REDIS_HEARTBEAT APP_PASSWORD APP_PASSWORD_FILE LISTEN_ADDR TLS_CERT_FILE TLS_KEY_FILE TLS_LISTEN_ADDR \
+                 REDIS_TLS_ANY_NAME REDIS_HEARTBEAT APP_PASSWORD APP_PASSWORD_FILE LISTEN_ADDR TLS_CERT_FILE TLS_KEY_FILE TLS_LISTEN_ADDR \
                  PLAIN_HTTP ADMIN_ADDR MAX_CONNECTIONS IDLE_TIMEOUT AUTH_GUESSES AUTH_GUESS_REFILL CLIENT_IP_SOURCE \
                  CORS_ALLOWED_ORIGINS LOG_FORMAT RUST_LOG"
         .split_whitespace()

@@ -32,12 +32,17 @@ pub enum Tls {
     /// The well-known authorities vouch for the server.
     WellKnown,
     /// The authorities in this PEM text do, and no other.
-    Private(Vec<u8>),
+    Private {
+        /// Their certificates.
+        authorities: Vec<u8>,
+        /// Whether a certificate that is not for the server's name will do.
+        any_name: bool,
+    },
 }
 
 impl Settings {
-    /// Reads `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`, `REDIS_USER`, `REDIS_PASS` or `REDIS_PASS_FILE`, `REDIS_TLS` and
-    /// `REDIS_CA_FILE`.
+    /// Reads `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`, `REDIS_USER`, `REDIS_PASS` or `REDIS_PASS_FILE`, `REDIS_TLS`,
+    /// `REDIS_CA_FILE` and `REDIS_TLS_ANY_NAME`.
     pub fn read(reader: &mut Reader<'_>, default_db: u16) -> Self {
         let not_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Self {
@@ -72,9 +77,14 @@ fn read_tls(reader: &mut Reader<'_>) -> Tls {
         let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().ok()?;
         (!certificates.is_empty()).then_some(Some(pem))
     });
+    let any_name = reader.value("REDIS_TLS_ANY_NAME", false, "true or false", |text| text.parse().ok());
+    if any_name && private.is_none() {
+        // Anyone can have a certificate for some name from a well-known authority.
+        reader.problem("REDIS_TLS_ANY_NAME is \"true\"; allowed: only with REDIS_CA_FILE".to_owned());
+    }
     match (is_on, private) {
         (true, None) => Tls::WellKnown,
-        (true, Some(pem)) => Tls::Private(pem),
+        (true, Some(authorities)) => Tls::Private { authorities, any_name },
         (false, None) => Tls::Off,
         (false, Some(_)) => {
             reader.problem("REDIS_CA_FILE is set; allowed: only with REDIS_TLS=true".to_owned());
@@ -95,6 +105,7 @@ pub fn help(default_db: u16) -> String {
   REDIS_PASS_FILE     a file with the password, instead of REDIS_PASS
   REDIS_TLS           true or false: whether to connect over TLS [false]
   REDIS_CA_FILE       a PEM file with the certificates to trust [unset: the well-known ones]
+  REDIS_TLS_ANY_NAME  true: what REDIS_CA_FILE vouches for may have another name than REDIS_HOST [false]
 "
     )
 }
