@@ -101,12 +101,13 @@ def test_a_managed_redis_is_reached_over_tls_by_both(objects):
     for name in ("api", "updater"):
         env = environment(objects, name)
         if "components/external-redis" not in objects.chosen:
-            assert not {"REDIS_TLS", "REDIS_CA_FILE"} & env.keys()
+            assert not [variable for variable in env if re.match("REDIS_(TLS|CA)", variable)]
             continue
         source = {"name": config["metadata"]["name"]}
         assert env["REDIS_TLS"]["valueFrom"]["configMapKeyRef"] == source | {"key": "tls"}
+        assert env["REDIS_TLS_ANY_NAME"]["valueFrom"]["configMapKeyRef"] == source | {"key": "tls-any-name"}
         assert env["REDIS_CA_FILE"]["valueFrom"]["configMapKeyRef"] == source | {"key": "ca-file", "optional": True}
-        assert config["data"]["tls"] == "true"
+        assert (config["data"]["tls"], config["data"]["tls-any-name"]) == ("true", "false")
         assert config["data"]["ca-file"] == "/etc/redis-ca/ca.pem"
         ca = mounted(objects, name, "/etc/redis-ca")["configMap"]["name"]
         assert objects.one("ConfigMap", "redis-ca")["metadata"]["name"] == ca
