@@ -98,9 +98,9 @@ $(WORKFLOW_TOOLS)/ready: .github/requirements.txt | python3-venv
 	@touch $@
 
 .PHONY: release
-release: ## all binaries in target/release, each with the list of its dependencies inside, for `cargo audit bin`
+release: ## the binaries in target/release, each with the list of its dependencies inside, for `cargo audit bin`
 	@$(call cargo-tool,cargo-auditable,0.7.7)
-	$(CARGO) auditable build --release --locked --workspace
+	$(CARGO) auditable build --locked --release --package updater --package wrpi-api --package wrpi-standalone
 
 .PHONY: sbom
 sbom: ## the SBOMs of all binaries, in CycloneDX's form, in target/sbom
