@@ -45,7 +45,9 @@ fn a_file_that_is_missing_or_alone_is_named() {
     assert_eq!(start_fails(&[("TLS_CERT_FILE", &certificate)]), one);
     assert_eq!(start_fails(&[("TLS_KEY_FILE", &key)]), one);
     let missing = start_fails(&[("TLS_CERT_FILE", &certificate), ("TLS_KEY_FILE", "/nonexistent")]);
-    assert_eq!(missing, "TLS_CERT_FILE and TLS_KEY_FILE: /nonexistent: No such file or directory (os error 2)");
+    let problem = "\"/nonexistent\": No such file or directory (os error 2)";
+    let allowed = "allowed: PEM files of a certificate and its key";
+    assert_eq!(missing, format!("TLS_CERT_FILE and TLS_KEY_FILE: {problem}; {allowed}"));
 }
 
 /// What the API prints when these variables keep it from starting.
