@@ -30,6 +30,8 @@ pub struct Api {
     pub(crate) metrics: Metrics,
     /// On the answers made before the router.
     pub(crate) common: HeaderMap,
+    /// The answer to strangers, made once: they may be many.
+    pub(crate) unauthenticated: Response<Full<Bytes>>,
     stopping: AtomicBool,
     /// Ends the streams.
     pub(crate) stop_streams: CancellationToken,
@@ -51,7 +53,10 @@ impl Api {
         let metrics = Metrics::register(registry, readings.clone())?;
         let mut common = origins.headers();
         common.extend(security_headers());
+        let mut unauthenticated = ApiError::Unauthenticated.response();
+        unauthenticated.headers_mut().extend(common.clone());
         Ok(Self {
+            unauthenticated,
             gate: Gate { password, guesses: guess_limit.and_then(Guesses::new), client_ip },
             latest: snapshot::render(readings, common.clone()),
             common,

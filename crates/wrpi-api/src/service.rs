@@ -96,7 +96,10 @@ impl Endpoint {
             with_common(redirect(request).unwrap_or_else(ApiError::response))
         } else if is_read && route == READING {
             let answer = self.api.admit(headers, peer).and_then(|admitted| self.api.reading(admitted, headers));
-            answer.unwrap_or_else(|error| with_common(error.response()))
+            answer.unwrap_or_else(|error| match error {
+                ApiError::Unauthenticated => self.api.unauthenticated.clone(),
+                other => with_common(other.response()),
+            })
         } else {
             return None;
         };

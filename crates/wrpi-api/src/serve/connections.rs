@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -123,7 +123,7 @@ impl Connections {
             active.inc();
             let ended = match tls {
                 None => drive_http1(stream, place, peer, answer).await,
-                Some(tls) => drive_tls(stream, tls, place, peer, answer).await,
+                Some(tls) => Box::pin(drive_tls(stream, tls, place, peer, answer)).await,
             };
             active.dec();
             if let Err(error) = ended {
@@ -167,7 +167,7 @@ async fn drive_http1(
     let stream = Watched { stream: TokioIo::new(StrictLines::new(stream)), watch: place.watch.clone() };
     let mut http1 = http1::Builder::new();
     http1.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
-    drive(http1.serve_connection(stream, service), place).await
+    drive(Box::pin(http1.serve_connection(stream, service)), place).await
 }
 
 async fn drive_http2(
@@ -181,12 +181,11 @@ async fn drive_http2(
     let stream = Watched { stream: TokioIo::new(stream), watch: place.watch.clone() };
     let mut http2 = http2::Builder::new(TokioExecutor::new());
     http2.max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEAD as u32);
-    drive(http2.serve_connection(stream, service), place).await
+    drive(Box::pin(http2.serve_connection(stream, service)), place).await
 }
 
-/// Runs a connection to its end, obeying its supervisor.
-async fn drive(connection: impl GracefulConnection<Error: ToString>, place: Place) -> Result<(), String> {
-    let mut connection = pin!(connection);
+/// Runs a connection to its end, obeying its supervisor. It is boxed, or the task would have room for it twice.
+async fn drive(mut connection: Pin<Box<impl GracefulConnection<Error: ToString>>>, place: Place) -> Result<(), String> {
     let mut is_finishing = false;
     poll_fn(|cx| {
         match place.watch.order(cx) {
