@@ -125,7 +125,7 @@ impl Peers {
         let (port, service) = (free_port()?, self._directory.path().join("aiohttp_service.py"));
         write(&service, include_str!("../peers/aiohttp_service.py"))?;
         // `make` has made it.
-        let python = binary("wrpi-bench")?.with_file_name("../bench-python/bin/python");
+        let python = binary("wrpi-bench")?.with_file_name("../bench-tools/bin/python");
         let mut command = Command::new(python);
         command
             .arg(service)
