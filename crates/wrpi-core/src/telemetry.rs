@@ -2,7 +2,10 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
 
 use crate::settings::Reader;
 
@@ -19,7 +22,7 @@ pub enum Format {
 #[derive(Debug)]
 pub struct Settings {
     format: Format,
-    filter: EnvFilter,
+    filter: Targets,
 }
 
 /// The lines of `--help` on [`Settings`].
@@ -41,21 +44,20 @@ impl Settings {
             }),
             filter: reader.value(
                 "RUST_LOG",
-                EnvFilter::new("info"),
+                Targets::new().with_default(LevelFilter::INFO),
                 "directives such as info or wrpi_core=debug",
-                |text| EnvFilter::try_new(text).ok(),
+                |text| text.parse().ok(),
             ),
         }
     }
 
     /// Starts logging for the whole process. A second call does nothing.
     pub fn init(self) {
-        let builder = tracing_subscriber::fmt().with_env_filter(self.filter).with_writer(std::io::stderr);
-        let _already_started = match self.format {
-            Format::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
-            Format::Json => {
-                builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
-            }
+        let layer = fmt::layer().with_writer(std::io::stderr);
+        let layer = match self.format {
+            Format::Text => layer.with_ansi(std::io::stderr().is_terminal()).boxed(),
+            Format::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
         };
+        let _already_started = tracing_subscriber::registry().with(layer.with_filter(self.filter)).try_init();
     }
 }
