@@ -76,7 +76,12 @@ impl Metrics {
             Opts::new("wrpi_build_info", "1, with the version and the commit that this was built from."),
             &["version", "commit"],
         )?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION"), option_env!("WRPI_COMMIT").unwrap_or("unknown")]).set(1);
+        build
+            .with_label_values(&[
+                env!("CARGO_PKG_VERSION"),
+                option_env!("WRPI_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("unknown"),
+            ])
+            .set(1);
         let collectors: [Box<dyn Collector>; 9] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.durations.clone()),
