@@ -66,6 +66,19 @@ def test_both_services_read_where_redis_is_from_the_same_keys(objects):
         assert f"{name}-user" in config["data"]
 
 
+def test_clients_of_redis_have_an_address_that_outlives_its_pod(base):
+    assert base.one("ConfigMap", "redis")["data"]["host"] == "redis"
+    assert "clusterIP" not in base.one("Service", "redis")["spec"]
+    owner = base.one("StatefulSet", "redis")["spec"]["serviceName"]
+    assert base.one("Service", owner)["spec"]["clusterIP"] == "None"
+
+
+def test_a_broken_redis_pod_does_not_keep_out_a_mended_one(base):
+    spec = base.one("StatefulSet", "redis")["spec"]
+    assert spec["podManagementPolicy"] == "Parallel"
+    assert "updateStrategy" not in spec  # RollingUpdate
+
+
 def test_what_pods_refer_to_exists(objects):
     known = {(found["kind"], found["metadata"]["name"]) for found in objects}
     keys = {found["metadata"]["name"]: found["data"].keys() for found in objects.of("Secret")}
