@@ -159,8 +159,16 @@ def test_an_update_ends_before_the_next_begins(objects):
     assert int(deadline.removesuffix("s")) < job["activeDeadlineSeconds"]
 
 
-def test_roles_name_what_they_allow_and_bind_nobody(objects):
-    assert not [found for found in objects if found["kind"].endswith("Binding")]
+def test_roles_name_what_they_allow_and_bind_nobody_but_prometheus(objects):
+    bindings = [found for found in objects if found["kind"].endswith("Binding")]
+    if "components/monitoring" in objects.chosen and "components/gke-monitoring" not in objects.chosen:
+        (binding,) = bindings
+        assert binding["kind"] == "RoleBinding" and binding["roleRef"]["name"] == "scrape"
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "prometheus-k8s", "namespace": "monitoring"}]
+        (rule,) = objects.one("Role", "scrape")["rules"]
+        assert rule == {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}
+    else:
+        assert bindings == [] and len(objects.of("Role")) == 2
     for role in objects.of("Role"):
         for rule in role["rules"]:
             assert "*" not in "".join(rule["apiGroups"] + rule["resources"] + rule["verbs"])
@@ -170,18 +178,32 @@ def test_roles_name_what_they_allow_and_bind_nobody(objects):
         assert set(rule["verbs"]) <= {"get", "list", "watch"}
 
 
-def test_a_pipeline_may_apply_what_there_is(objects):
-    def allowed(group, resource):
-        rules = objects.one("Role", "wrpi-deployer")["rules"]
-        return {verb for rule in rules if group in rule["apiGroups"] and resource in rule["resources"]
-                for verb in rule["verbs"]}
+def allowed(objects, role, group, resource):
+    rules = objects.one("Role", role)["rules"]
+    return {verb for rule in rules if group in rule["apiGroups"] and resource in rule["resources"]
+            for verb in rule["verbs"]}
 
-    only_read = {"Namespace", "LimitRange", "ResourceQuota", "NetworkPolicy", "Role"}
+
+def test_a_pipeline_may_apply_what_there_is(objects):
+    only_read = {"Namespace", "LimitRange", "ResourceQuota", "NetworkPolicy", "Role", "RoleBinding"}
     for found in objects:
         group = found["apiVersion"].rpartition("/")[0]
         resource = plural(found["kind"].lower())
         needed = {"get"} if found["kind"] in only_read else {"get", "create", "patch"}
-        assert needed <= allowed(group, resource), f"{group} {resource}"
+        assert needed <= allowed(objects, "wrpi-deployer", group, resource), f"{group} {resource}"
+
+
+def test_whoever_is_on_call_sees_all_but_secrets_and_a_pipeline_deletes_a_broken_pod(objects):
+    for found in objects:
+        group = found["apiVersion"].rpartition("/")[0]
+        resource = plural(found["kind"].lower())
+        if found["kind"] not in ("Namespace", "Secret"):
+            assert allowed(objects, "wrpi-viewer", group, resource) == {"get", "list", "watch"}, f"{group} {resource}"
+    for group, resource in (("", "pods"), ("", "pods/log"), ("", "events"), ("metrics.k8s.io", "pods")):
+        assert {"get", "list"} <= allowed(objects, "wrpi-viewer", group, resource), f"{group} {resource}"
+    if "components/tls-cert-manager" in objects.chosen:
+        assert allowed(objects, "wrpi-viewer", "cert-manager.io", "certificaterequests") == {"get", "list", "watch"}
+    assert "delete" in allowed(objects, "wrpi-deployer", "", "pods")
 
 
 def plural(kind):
