@@ -99,13 +99,13 @@ def test_probes_ask_the_admin_port_only(objects):
 
 def test_the_grace_period_holds_the_whole_farewell(base):
     source = "\n".join(file.read_text() for file in SOURCES.glob("wrpi-api/src/**/*.rs"))
-    linger, drain = (
+    grace, drain = (
         int(re.search(rf"const {name}: Duration = Duration::from_secs\((\d+)\)", source)[1])
-        for name in ("LINGER", "DRAIN")
+        for name in ("IDLE_GRACE", "DRAIN_TIMEOUT")
     )
     spec = base.pods()["api"]["spec"]
     sleep = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert sleep + linger + drain + 5 <= spec["terminationGracePeriodSeconds"]
+    assert sleep + grace + drain + 5 <= spec["terminationGracePeriodSeconds"]
 
 
 def test_api_pods_spread_over_zones_and_hosts_at_every_roll_out(base):
