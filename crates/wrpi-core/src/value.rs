@@ -8,9 +8,17 @@ use rust_decimal::Decimal;
 /// A value of the index: a decimal from 0 to 100, both included.
 ///
 /// The digits are kept as they were written (`69.420` stays `69.420`): the value never passes through binary
-/// floating point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// floating point, and two are equal only if their digits are (`69.42` is not `69.420`).
+#[derive(Clone, Copy, Debug)]
 pub struct Wrpi(Decimal);
+
+impl PartialEq for Wrpi {
+    fn eq(&self, other: &Self) -> bool {
+        (self.0.mantissa(), self.0.scale()) == (other.0.mantissa(), other.0.scale())
+    }
+}
+
+impl Eq for Wrpi {}
 
 /// Why a text is not a [`Wrpi`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -119,11 +127,25 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_read_as_a_json_number_or_refused(text in r"\PC*|[0-9.eE+-]{0,40}") {
+        fn plain_decimals_are_written_as_the_same_digits_and_as_json(text in r"0|[1-9][0-9]?(\.[0-9]{1,26})?") {
+            let written = text.parse::<Wrpi>().unwrap().to_string();
+            prop_assert_eq!(&written, &text);
+            let json: serde_json::Value = serde_json::from_str(&written).unwrap();
+            prop_assert_eq!(json.as_f64(), text.parse().ok());
+        }
+
+        #[test]
+        fn whatever_is_read_is_in_range_and_can_be_read_again(text in r"\PC*|[0-9.eE+-]{0,40}|0*[0-9]{1,4}(\.[0-9]{0,30})?") {
             if let Ok(value) = text.parse::<Wrpi>() {
                 prop_assert!((0.0..=100.0).contains(&value.to_f64()));
                 prop_assert_eq!(value.to_string().parse::<Wrpi>().unwrap(), value);
             }
+        }
+
+        #[test]
+        fn equal_numbers_with_other_digits_are_other_values(n in 0_u32..100_000) {
+            let value = Wrpi::from_thousandths(n).unwrap();
+            prop_assert_ne!(format!("{value}0").parse::<Wrpi>().unwrap(), value);
         }
     }
 }
