@@ -19,6 +19,8 @@ pub use metrics::Metrics;
 
 /// How often a store is read that does not push.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often such a store is asked again whether it pushes by now.
+const TRACKING_RETRY: Duration = Duration::from_secs(15);
 /// How often a silent connection is asked whether it lives.
 const PULSE: Duration = Duration::from_millis(250);
 /// How long a half-changed pair may wait for its other half: the Python updater writes the keys one by one.
@@ -48,7 +50,7 @@ pub async fn follow(
             .without_max_times()
             .build()
         {
-            let error = feed.session().await;
+            let Err(error) = feed.session().await else { break };
             let had_connected = feed.lost(&error);
             sleep(delay).await;
             if had_connected {
@@ -58,7 +60,7 @@ pub async fn follow(
     }
 }
 
-/// How the store was last seen.
+/// How the store was last seen, once it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
     Pushed,
@@ -78,28 +80,24 @@ struct Feed {
 }
 
 impl Feed {
-    /// One connection, from its beginning to its end.
-    async fn session(&mut self) -> StoreError {
+    /// One connection, from its beginning to its end. A polled one ends after [`TRACKING_RETRY`], with `Ok`.
+    async fn session(&mut self) -> Result<(), StoreError> {
+        let end = Instant::now() + TRACKING_RETRY;
         let (changed, mut changes) = watch::channel(Instant::now());
         let (mut store, link, interval) = match Store::connect_tracking(&self.settings, changed.clone()).await {
             Ok(store) => (store, Link::Pushed, self.heartbeat),
-            Err(refusal) if refusal.is_refusal() => match Store::connect(&self.settings).await {
-                Ok(store) => (store, Link::Polled, POLL_INTERVAL.min(self.heartbeat)),
-                Err(error) => return error,
-            },
-            Err(error) => return error,
+            Err(refusal) if refusal.is_refusal() => {
+                (Store::connect(&self.settings).await?, Link::Polled, POLL_INTERVAL.min(self.heartbeat))
+            }
+            Err(error) => return Err(error),
         };
         let mut pushed_at = None;
-        loop {
-            match self.read(&mut store, &mut changes).await {
-                Ok(found) => self.take(link, found, pushed_at),
-                Err(error) => return error,
-            }
-            pushed_at = match next_change(&mut store, &mut changes, interval).await {
-                Ok(pushed_at) => pushed_at,
-                Err(error) => return error,
-            };
+        while link == Link::Pushed || Instant::now() < end {
+            let found = self.read(&mut store, &mut changes).await?;
+            self.take(link, found, pushed_at);
+            pushed_at = next_change(&mut store, &mut changes, interval).await?;
         }
+        Ok(())
     }
 
     async fn read(&self, store: &mut Store, changes: &mut watch::Receiver<Instant>) -> Result<Found, StoreError> {
@@ -148,7 +146,7 @@ impl Feed {
         if before == Some(link) {
             return;
         }
-        if before.is_some() {
+        if before == Some(Link::Down) {
             self.metrics.reconnects.inc();
         }
         let redis = self.settings.address();
@@ -162,7 +160,9 @@ impl Feed {
     /// may be followed by what keeps a new one from being opened.
     fn lost(&mut self, error: &StoreError) -> bool {
         self.metrics.up.set(0);
-        let before = self.link.replace(Link::Down);
+        let before = self.link;
+        // Before it was found for the first time it cannot be lost.
+        self.link = before.map(|_| Link::Down);
         if !self.causes.contains(&error.kind()) {
             self.causes.push(error.kind());
             warn!(%error, "store lost, trying again until it is back");

@@ -14,7 +14,7 @@ pub use self::settings::{Settings, Tls, help};
 use crate::{Reading, ReadingError};
 
 /// The prefix of both keys, as a tracking client subscribes to it.
-pub const PREFIX: &str = "wrpi-";
+const PREFIX: &str = "wrpi-";
 const VALUE_KEY: &str = "wrpi-latest";
 const TIMESTAMP_KEY: &str = "wrpi-timestamp";
 

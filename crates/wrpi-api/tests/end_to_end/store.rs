@@ -10,11 +10,12 @@ use crate::api::{Api, BODY, TIMESTAMP, VALUE};
 const NO_HEARTBEAT: (&str, &str) = ("REDIS_HEARTBEAT", "60m");
 const REJECTED: &str = "reading rejected, the last good one stays";
 
-/// How often the server has run MGET.
-fn reads(redis: &Redis) -> u64 {
+/// How many commands the server has run, but for those that ask for this number or whether it lives.
+fn commands(redis: &Redis) -> u64 {
     let stats = redis.cli(&["INFO", "commandstats"]);
-    let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_mget:calls=")?.split(',').next());
-    calls.map_or(0, |calls| calls.parse().unwrap())
+    let calls = stats.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(":calls="));
+    let counted = calls.filter(|(name, _)| !["info", "ping"].contains(name));
+    counted.map(|(_, calls)| calls.split(',').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 #[test]
@@ -30,20 +31,21 @@ fn a_write_is_served_within_100_ms() {
         })
         .collect();
     delays.sort();
-    assert!(delays[10] < Duration::from_millis(100), "{delays:?}");
+    // The rest is left to other tests that want the same cores.
+    assert!(delays[17] < Duration::from_millis(100), "{delays:?}");
 }
 
 #[test]
 fn requests_cost_no_redis_command_and_a_write_costs_one_read() {
     let (api, redis) = Api::start(&[NO_HEARTBEAT]);
-    let before = reads(&redis);
+    let before = commands(&redis);
     for _ in 0..500 {
         assert_eq!(api.get().status, 200);
     }
-    assert_eq!(reads(&redis), before);
+    assert_eq!(commands(&redis), before);
     redis.write("1.000", "2021-02-20T18:07:47");
     api.serves_value("1.000");
-    assert_eq!(reads(&redis), before + 1);
+    assert_eq!(commands(&redis), before + 2, "MSET and MGET");
 }
 
 #[test]
@@ -58,7 +60,9 @@ fn the_python_updater_s_two_writes_are_one_reading() {
 #[test]
 fn every_form_is_served_in_the_contract_s() {
     let (api, redis) = Api::start(&[NO_HEARTBEAT]);
-    for value in ["31.338", "0.0001", "100.0", "0", "100", "0.000", "99.9999999999999999999999999", "007.10"] {
+    for value in
+        ["31.338", "0.0001", "100.0", "100", "0", "0.000", "69.42", "69.420", "99.9999999999999999999999999", "007.10"]
+    {
         redis.write(value, TIMESTAMP);
         let digits = value.strip_prefix("00").unwrap_or(value);
         api.serves(&BODY.replace(VALUE, digits));
@@ -132,8 +136,8 @@ fn the_same_rubbish_is_logged_once_however_often_it_is_read() {
     let (mut api, redis) = Api::start(&[("REDIS_HEARTBEAT", "5ms")]);
     redis.write("rubbish", TIMESTAMP);
     api.service.logged(REJECTED);
-    let before = reads(&redis);
-    eventually(|| reads(&redis), |now| *now > before + 20);
+    let before = commands(&redis);
+    eventually(|| commands(&redis), |now| *now > before + 20);
     assert_eq!(api.service.count_logged(REJECTED), 1);
 }
 
@@ -148,7 +152,7 @@ fn keys_in_another_database_are_missed_with_advice() {
 }
 
 #[test]
-fn a_server_that_does_not_push_is_polled() {
+fn a_server_that_does_not_push_is_polled_until_it_does() {
     let (redis, password) = (Redis::start(), random_password());
     let password_rule = format!(">{password}");
     redis.cli(&["ACL", "SETUSER", "api", "on", &password_rule, "~wrpi-*", "+mget", "+hello", "+select"]);
@@ -159,6 +163,11 @@ fn a_server_that_does_not_push_is_polled() {
         redis.write(value, TIMESTAMP);
         api.serves_value(value);
     }
+    redis.cli(&["ACL", "SETUSER", "api", "+client|tracking"]);
+    api.service.logged("store connected, changes are pushed");
+    redis.write("3.000", TIMESTAMP);
+    api.serves_value("3.000");
     assert_eq!(api.service.count_logged(refused), 1);
     assert_eq!(api.metric("wrpi_store_up"), "1");
+    assert_eq!(api.metric("wrpi_store_reconnects_total"), "0");
 }

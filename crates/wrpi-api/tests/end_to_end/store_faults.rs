@@ -88,6 +88,7 @@ fn the_api_started_before_redis() {
     redis.restart();
     redis.write(VALUE, TIMESTAMP);
     api.serves(BODY);
+    assert_eq!(api.metric("wrpi_store_reconnects_total"), "0", "it was never lost");
 }
 
 #[test]
