@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use wrpi_core::store::{self, Store};
 use wrpi_core::{Reading, Timestamp, Wrpi};
 
-pub use settings::{HELP, Settings, read_interval};
+pub use settings::Settings;
 
 /// Calculates a reading: uniform over 0.000, 0.001, …, 100.000, at the time `now`.
 ///

@@ -22,7 +22,7 @@ pub struct Settings {
 }
 
 /// The lines of `--help` on the calculation.
-pub const HELP: &str = "  \
+const HELP: &str = "  \
   UPDATE_DEADLINE     how long one calculation may try to be stored [30s]
   UPDATE_INTERVAL     keep running, one calculation per interval [unset: one, then exit]
 ";
@@ -38,19 +38,14 @@ impl Settings {
         let settings = Self {
             store: store::Settings::read(&mut reader, DEFAULT_DB),
             deadline: reader.duration("UPDATE_DEADLINE", Duration::from_secs(30)),
-            interval: read_interval(&mut reader, None),
+            interval: reader.duration("UPDATE_INTERVAL", None),
             telemetry: telemetry::Settings::read(&mut reader),
         };
         reader.finish(settings)
     }
 
-    /// The command line, with the help on every variable.
+    /// The sections of `--help`.
     pub fn sections() -> [String; 3] {
         [store::help(DEFAULT_DB), HELP.to_owned(), telemetry::HELP.to_owned()]
     }
-}
-
-/// Reads `UPDATE_INTERVAL`.
-pub fn read_interval(reader: &mut Reader<'_>, default: Option<Duration>) -> Option<Duration> {
-    reader.duration("UPDATE_INTERVAL", default)
 }

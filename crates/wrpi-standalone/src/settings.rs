@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rand::distr::{Alphanumeric, SampleString};
-use wrpi_api::{AccessSettings, HttpSettings, Password};
+use wrpi_api::{AccessSettings, HttpSettings, Listeners, Password};
 use wrpi_core::settings::{Lookup, Reader, SettingsError};
 use wrpi_core::telemetry;
 
@@ -29,7 +29,9 @@ impl Settings {
     /// Reads the settings; a password that is not set is made with `random`.
     pub(crate) fn from_lookup(lookup: Lookup<'_>, random: &mut impl rand::Rng) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
-        let given = reader.secret("APP_PASSWORD").and_then(Password::new);
+        let is_set = |name: &str| lookup(name).is_some_and(|value| !value.is_empty());
+        let is_given = is_set("APP_PASSWORD") || is_set("APP_PASSWORD_FILE");
+        let given = is_given.then(|| reader.required_secret("APP_PASSWORD")).and_then(Password::new);
         let interval = reader.duration("UPDATE_INTERVAL", Duration::from_secs(60));
         let page = reader.value("PAGE_ADDR", None, "an IP address and port, such as 127.0.0.1:8000", |text| {
             text.parse().ok().map(Some)
@@ -40,7 +42,7 @@ impl Settings {
         let made = Alphanumeric.sample_string(random, GENERATED_LENGTH);
         let curl_user = match &given {
             None => format!("any:{made}"),
-            Some(_) if lookup("APP_PASSWORD").is_some() => "\"any:$APP_PASSWORD\"".to_owned(),
+            Some(_) if is_set("APP_PASSWORD") => "\"any:$APP_PASSWORD\"".to_owned(),
             Some(_) => "\"any:$(cat \"$APP_PASSWORD_FILE\")\"".to_owned(),
         };
         let password = given.or_else(|| Password::new(made.into()));
@@ -60,8 +62,15 @@ impl Settings {
     }
 }
 
-/// The base of URLs that reach the listener at `address` from this host.
-pub(crate) fn url(address: SocketAddr) -> String {
-    let host = if address.ip().is_unspecified() { DEFAULT_HOST } else { address.ip() };
-    format!("http://{}", SocketAddr::new(host, address.port()))
+/// The base of the API's URLs on this host.
+pub(crate) fn url(listeners: &Listeners) -> std::io::Result<String> {
+    Ok(match &listeners.tls {
+        Some(tls) => format!("https://{}", reachable(tls.local_addr()?)),
+        None => format!("http://{}", reachable(listeners.public.local_addr()?)),
+    })
+}
+
+/// Where the listener at `address` is reached from this host.
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(if address.ip().is_unspecified() { DEFAULT_HOST } else { address.ip() }, address.port())
 }
