@@ -1,6 +1,6 @@
 //! Whose request it is: the address that guesses of the password are counted by.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName};
 
@@ -11,13 +11,14 @@ pub enum ClientIpSource {
     Connection,
     /// A header that the proxy in front sets, and the position of the address in it, counted from the right (from
     /// 1): what stands further left may come from the client itself. The connection's where there is no address.
+    /// A port behind the address does not matter.
     Header(HeaderName, usize),
 }
 
 impl ClientIpSource {
     /// Reads `connection`, or `HEADER` or `HEADER:POSITION`, such as `x-real-ip` or `x-forwarded-for:2`.
     pub fn parse(text: &str) -> Option<Self> {
-        if text == "connection" {
+        if text.eq_ignore_ascii_case("connection") {
             return Some(Self::Connection);
         }
         let (name, position) = text.split_once(':').unwrap_or((text, "1"));
@@ -39,8 +40,11 @@ impl ClientIpSource {
 }
 
 fn nth_from_right(headers: &HeaderMap, name: &HeaderName, position: usize) -> Option<IpAddr> {
-    let values = headers.get_all(name).iter().rev().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.rsplit(',')).nth(position - 1)?.trim().parse().ok()
+    // In bytes: whatever else a client has put into the header must not hide what the proxy has added.
+    let mut values = headers.get_all(name).iter().rev().flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
+    let address = std::str::from_utf8(values.nth(position - 1)?.trim_ascii()).ok()?;
+    let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
+    bare.parse().ok().or_else(|| address.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 #[cfg(test)]
@@ -55,6 +59,8 @@ mod tests {
         }
         headers.append("x-real-ip", "2001:db8:1:2:3:4:5:6".parse().unwrap());
         headers.append("forwarded", "rubbish".parse().unwrap());
+        headers.append("spoiled", http::HeaderValue::from_bytes(b"\xc3\xa9, 198.51.100.7").unwrap());
+        headers.append("with-port", "192.0.2.1:4711, [2001:db8::1]:4711, [2001:db8::1]".parse().unwrap());
         for (source, client) in [
             ("connection", "127.0.0.1"),
             ("x-forwarded-for", "203.0.113.5"),
@@ -64,6 +70,12 @@ mod tests {
             ("X-Real-IP", "2001:db8:1:2::"),
             ("forwarded", "127.0.0.1"),
             ("absent", "127.0.0.1"),
+            ("spoiled", "198.51.100.7"),
+            ("spoiled:2", "127.0.0.1"),
+            ("with-port", "2001:db8::"),
+            ("with-port:2", "2001:db8::"),
+            ("with-port:3", "192.0.2.1"),
+            ("Connection", "127.0.0.1"),
         ] {
             let source = ClientIpSource::parse(source).unwrap();
             assert_eq!(source.client(&headers, "127.0.0.1".parse().unwrap()).to_string(), client, "{source:?}");
