@@ -4,6 +4,7 @@
 //! page left open over a change of the password cannot lock its whole office out. While the bucket is empty the
 //! client gets nothing, not even with the right password, or it could go on guessing.
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -18,7 +19,7 @@ use quick_cache::sync::Cache;
 
 /// How many clients are remembered, about 20 MB of them; those that were not seen for longest are forgotten.
 const CLIENTS: usize = 50_000;
-/// How many of a client's wrong passwords are remembered.
+/// How many of a client's wrong passwords are remembered at least; as many as it may try at once are.
 const PASSWORDS: usize = 16;
 
 /// How many guesses a client has.
@@ -35,7 +36,7 @@ type Bucket = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, StateInformat
 /// What is known of the clients that guessed wrong.
 pub(crate) struct Guesses {
     quota: Quota,
-    refill: Duration,
+    limit: GuessLimit,
     clients: Cache<IpAddr, Arc<Mutex<Client>>>,
     /// Random, so that what is kept of a password tells nothing without this process's memory.
     hasher: RandomState,
@@ -44,9 +45,8 @@ pub(crate) struct Guesses {
 struct Client {
     bucket: Bucket,
     empty_until: Option<Instant>,
-    /// Keyed hashes of the wrong passwords, the latest replacing the oldest.
-    tried: [u64; PASSWORDS],
-    count: usize,
+    /// Keyed hashes of the latest wrong passwords.
+    tried: VecDeque<u64>,
 }
 
 /// The client must wait this long.
@@ -57,7 +57,7 @@ impl Guesses {
     pub(crate) fn new(limit: GuessLimit) -> Option<Self> {
         Some(Self {
             quota: Quota::with_period(limit.refill)?.allow_burst(limit.burst),
-            refill: limit.refill,
+            limit,
             clients: Cache::new(CLIENTS),
             hasher: RandomState::new(),
         })
@@ -72,14 +72,14 @@ impl Guesses {
     pub(crate) fn wrong(&self, client: IpAddr, password: &[u8]) -> Result<(), Throttled> {
         let new = || Ok::<_, std::convert::Infallible>(Arc::new(Mutex::new(Client::new(self.quota))));
         let Ok(client) = self.clients.get_or_insert_with(&client, new);
-        lock(&client).wrong(self.hasher.hash_one(password), self.refill, Instant::now())
+        lock(&client).wrong(self.hasher.hash_one(password), self.limit, Instant::now())
     }
 }
 
 impl Client {
     fn new(quota: Quota) -> Self {
         let bucket = RateLimiter::direct_with_clock(quota, MonotonicClock).with_middleware();
-        Self { bucket, empty_until: None, tried: [0; PASSWORDS], count: 0 }
+        Self { bucket, empty_until: None, tried: VecDeque::new() }
     }
 
     fn check(&self, now: Instant) -> Result<(), Throttled> {
@@ -89,16 +89,18 @@ impl Client {
         }
     }
 
-    fn wrong(&mut self, hash: u64, refill: Duration, now: Instant) -> Result<(), Throttled> {
+    fn wrong(&mut self, hash: u64, limit: GuessLimit, now: Instant) -> Result<(), Throttled> {
         self.check(now)?;
-        if self.tried[..self.count.min(PASSWORDS)].contains(&hash) {
+        if self.tried.contains(&hash) {
             return Ok(());
         }
-        self.tried[self.count % PASSWORDS] = hash;
-        self.count += 1;
+        if self.tried.len() >= PASSWORDS.max(limit.burst.get() as usize) {
+            self.tried.pop_front();
+        }
+        self.tried.push_back(hash);
         // Whoever takes the last token has told us when the next one is there.
         if self.bucket.check().map_or(0, |state| state.remaining_burst_capacity()) == 0 {
-            self.empty_until = Some(now + refill);
+            self.empty_until = Some(now + limit.refill);
         }
         Ok(())
     }

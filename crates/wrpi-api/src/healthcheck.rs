@@ -8,7 +8,7 @@ use anyhow::Context;
 use wrpi_core::settings::{Lookup, Reader};
 use wrpi_core::{cli, telemetry};
 
-use crate::settings::{DEFAULT_HOST, HttpSettings};
+use crate::settings::{DEFAULT_HOST, admin_address};
 
 /// What `--help` says of it.
 pub const ABOUT: &str = "Ask for /readyz at ADMIN_ADDR; exit with 0 if it is ready, else with 1";
@@ -16,7 +16,7 @@ pub const ABOUT: &str = "Ask for /readyz at ADMIN_ADDR; exit with 0 if it is rea
 /// How long each step may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks for `/readyz`. Needs no setting but `ADMIN_ADDR`; a bad one ends the process.
+/// Asks for `/readyz`. Reads no setting but `ADMIN_ADDR` and those of the log; a bad one ends the process.
 ///
 /// # Errors
 ///
@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 pub fn run(lookup: Lookup<'_>) -> anyhow::Result<()> {
     let mut reader = Reader::new(lookup);
     let telemetry = telemetry::Settings::read(&mut reader);
-    let address = reachable(HttpSettings::read(&mut reader, DEFAULT_HOST).admin);
+    let address = reachable(admin_address(&mut reader, DEFAULT_HOST));
     cli::settings_or_exit(reader.finish(telemetry)).init();
     let answer = ask(address).with_context(|| format!("no answer from {address}"))?;
     let is_ready = answer.starts_with("HTTP/1.0 200 ") || answer.starts_with("HTTP/1.1 200 ");

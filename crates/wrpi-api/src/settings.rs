@@ -9,6 +9,7 @@ use wrpi_core::settings::{Lookup, Reader, SettingsError};
 use wrpi_core::{store, telemetry};
 
 use crate::auth::Password;
+pub(crate) use http::admin_address;
 pub use http::{AccessSettings, HttpSettings, TlsSettings, help};
 
 /// The database the API has always read from where nothing else is set.

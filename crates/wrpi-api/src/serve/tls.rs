@@ -22,6 +22,9 @@ use x509_parser::parse_x509_certificate;
 /// above them: only their content tells.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
+/// After how many checks in a row files that cannot be read are a failure.
+const UNREAD_CHECKS: u32 = 3;
+
 /// The content of the certificate's file and of the key's.
 type Content = (Vec<u8>, Vec<u8>);
 
@@ -89,8 +92,8 @@ impl Certificates {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    /// Follows the files, for ever: a good new pair is used for new connections; a bad one is logged once, counted,
-    /// and the old one stays.
+    /// Follows the files, for ever: a good new pair is used for new connections; a bad one, or one that
+    /// stays unreadable, is logged once, counted, and the old one stays.
     ///
     /// # Errors
     ///
@@ -98,11 +101,22 @@ impl Certificates {
     pub(super) async fn follow(&self, registry: &Registry) -> anyhow::Result<()> {
         let metrics = Metrics::register(registry)?;
         metrics.expires_at.set(self.current.0.load().expires_at);
-        let mut refused = None;
+        let (mut refused, mut unread) = (None, 0);
         loop {
             sleep(CHECK_INTERVAL).await;
-            // What cannot be read at all may be in the middle of a change.
-            let Ok(content) = read(&self.chain, &self.key) else { continue };
+            let content = match read(&self.chain, &self.key) {
+                Ok(content) => content,
+                // It may be in the middle of a change.
+                Err(error) => {
+                    unread += 1;
+                    if unread == UNREAD_CHECKS {
+                        warn!(error = format!("{error:#}"), "certificate cannot be read, the old one stays");
+                        metrics.reloads.with_label_values(&["failed"]).inc();
+                    }
+                    continue;
+                }
+            };
+            unread = 0;
             if content == self.current.0.load().content || refused.as_ref() == Some(&content) {
                 continue;
             }

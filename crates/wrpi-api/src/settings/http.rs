@@ -60,9 +60,9 @@ pub fn help(default_host: IpAddr, password_default: &str) -> String {
   TLS_LISTEN_ADDR     the public listener over TLS [{default_host}:8443]
   PLAIN_HTTP          with HTTPS on, redirect or serve: what LISTEN_ADDR does [redirect]
   ADMIN_ADDR          the listener for /livez, /readyz and /metrics [{default_host}:9090]
-  MAX_CONNECTIONS     how many connections the public listeners take [10000]
+  MAX_CONNECTIONS     how many connections the public listeners take; then those at rest make room [10000]
   IDLE_TIMEOUT        how long a connection may rest [75s]
-  AUTH_GUESSES        how many different wrong passwords a client may try at once; 0 is no limit [10]
+  AUTH_GUESSES        how many different wrong passwords a client may try at once, up to 100; 0 is no limit [10]
   AUTH_GUESS_REFILL   the time after which it may try one more [30s]
   CLIENT_IP_SOURCE    connection, or the proxy's header that has the client's address, with its position from the
                       right where that is not 1, such as x-forwarded-for:2 [connection]
@@ -79,7 +79,7 @@ impl HttpSettings {
         Self {
             listen: address(reader, "LISTEN_ADDR", default(8080)),
             tls: TlsSettings::read(reader, default(8443)),
-            admin: address(reader, "ADMIN_ADDR", default(9090)),
+            admin: admin_address(reader, default_host),
             max_connections: reader.value("MAX_CONNECTIONS", 10_000, "a number from 1", |text| {
                 text.parse().ok().filter(|number| *number > 0)
             }),
@@ -126,7 +126,9 @@ impl TlsSettings {
 impl AccessSettings {
     /// Reads the settings.
     pub fn read(reader: &mut Reader<'_>) -> Self {
-        let burst = reader.value("AUTH_GUESSES", 10, "a number; 0 is no limit", |text| text.parse().ok());
+        let burst = reader.value("AUTH_GUESSES", 10, "a number up to 100; 0 is no limit", |text| {
+            text.parse().ok().filter(|number| *number <= 100)
+        });
         let refill = reader.duration("AUTH_GUESS_REFILL", Duration::from_secs(30));
         Self {
             guess_limit: NonZeroU32::new(burst).map(|burst| GuessLimit { burst, refill }),
@@ -144,6 +146,11 @@ impl AccessSettings {
             ),
         }
     }
+}
+
+/// Reads the address of the admin listener alone.
+pub(crate) fn admin_address(reader: &mut Reader<'_>, default_host: IpAddr) -> SocketAddr {
+    address(reader, "ADMIN_ADDR", SocketAddr::new(default_host, 9090))
 }
 
 fn address(reader: &mut Reader<'_>, name: &str, default: SocketAddr) -> SocketAddr {

@@ -107,11 +107,16 @@ fn a_bad_new_pair_is_refused_and_the_old_one_stays_until_a_good_one_comes() {
         https.counts(REFUSED, &count.to_string());
         assert!(https.shows(&https.pair));
     }
+    https.secret.remove();
+    https.api.service.logged("certificate cannot be read, the old one stays");
+    https.counts(REFUSED, "3");
+    assert!(https.shows(&https.pair));
+
     let good = https.authority.issue(HOST);
     https.secret.replace(&good);
     https.counts(RELOADED, "1");
     assert!(https.shows(&good));
-    https.counts(REFUSED, "2");
+    https.counts(REFUSED, "3");
     https.api.service.terminate();
     assert!(https.api.service.wait().success());
     let log = https.api.service.output().join("\n");

@@ -26,6 +26,15 @@ fn it_says_whether_the_api_is_ready() {
 }
 
 #[test]
+fn what_is_bad_for_a_start_is_not_bad_for_what_runs() {
+    let (api, _redis) = Api::start(&[]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wrpi-api"));
+    command.arg("healthcheck").env_clear().env("ADMIN_ADDR", &api.admin);
+    command.env("TLS_CERT_FILE", "/nonexistent").env("TLS_KEY_FILE", "/nonexistent");
+    assert_eq!(command.output().unwrap().status.code(), Some(0));
+}
+
+#[test]
 fn a_listener_on_every_address_is_asked_on_the_loopback_one() {
     let redis = Redis::start();
     redis.write(VALUE, TIMESTAMP);

@@ -38,6 +38,11 @@ impl Secret {
         }
     }
 
+    /// Takes the files away.
+    pub(crate) fn remove(&self) {
+        std::fs::remove_file(self.path("..data")).unwrap();
+    }
+
     /// Where the file `name` is.
     pub(crate) fn path(&self, name: &str) -> String {
         self.directory.path().join(name).display().to_string()

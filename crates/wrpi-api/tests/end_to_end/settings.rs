@@ -90,7 +90,8 @@ fn each_bad_setting_is_named_with_what_was_given_and_what_is_allowed() {
             vec![good, ("IDLE_TIMEOUT", "2d")],
             "IDLE_TIMEOUT is \"2d\"; allowed: a time above zero and up to a day, such as 500ms, 30s (or just 30) or 5m",
         ),
-        (vec![good, ("AUTH_GUESSES", "-1")], "AUTH_GUESSES is \"-1\"; allowed: a number; 0 is no limit"),
+        (vec![good, ("AUTH_GUESSES", "-1")], "AUTH_GUESSES is \"-1\"; allowed: a number up to 100; 0 is no limit"),
+        (vec![good, ("AUTH_GUESSES", "101")], "AUTH_GUESSES is \"101\"; allowed: a number up to 100; 0 is no limit"),
         (
             vec![good, ("AUTH_GUESS_REFILL", "0s")],
             "AUTH_GUESS_REFILL is \"0s\"; allowed: a time above zero and up to a day, such as 500ms, 30s (or just 30) \
