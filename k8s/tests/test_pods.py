@@ -125,6 +125,14 @@ def test_no_pod_s_own_volume_holds_up_a_node(objects):
             assert template["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "true", name
 
 
+def test_the_api_s_memory_holds_every_connection_at_its_worst(objects):
+    """A stranger opens as many as there may be, each as dear as it can be: docs/kubernetes.md has the figures."""
+    (container,) = objects.one("Deployment", "api")["spec"]["template"]["spec"]["containers"]
+    (most,) = (int(variable["value"]) for variable in container["env"] if variable["name"] == "MAX_CONNECTIONS")
+    process, guesses, connection = 12, 24, 160 / 1024
+    assert process + guesses + most * connection <= mebibytes(container["resources"]["limits"]["memory"])
+
+
 def test_the_quota_has_room_for_a_full_roll_out(objects):
     """The API's maximum twice over (drained pods count until they are gone) and its surge, Redis, two updaters."""
     hard = objects.one("ResourceQuota", "ceiling")["spec"]["hard"]

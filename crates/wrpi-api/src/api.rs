@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::response::Response;
 use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
@@ -14,17 +15,18 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wrpi_core::Reading;
 
-use crate::auth::{Authenticated, Gate, Password};
+use crate::auth::{Authenticated, Authenticator, Password};
 use crate::cors::Origins;
 use crate::error::ApiError;
 use crate::guesses::Guesses;
 use crate::metrics::Metrics;
 use crate::settings::AccessSettings;
 use crate::snapshot::{self, Snapshot};
+use crate::stream::HEARTBEAT;
 
 /// The API: who is let in, and the latest reading.
 pub struct Api {
-    gate: Gate,
+    authenticator: Authenticator,
     pub(crate) latest: watch::Receiver<Option<Arc<Snapshot>>>,
     pub(crate) origins: Origins,
     pub(crate) metrics: Metrics,
@@ -33,6 +35,8 @@ pub struct Api {
     /// The answer to strangers, made once: they may be many.
     pub(crate) unauthenticated: Response<Full<Bytes>>,
     stopping: AtomicBool,
+    /// The longest silence on a stream.
+    pub(crate) heartbeat: Duration,
     /// Ends the streams.
     pub(crate) stop_streams: CancellationToken,
 }
@@ -57,11 +61,12 @@ impl Api {
         unauthenticated.headers_mut().extend(common.clone());
         Ok(Self {
             unauthenticated,
-            gate: Gate { password, guesses: guess_limit.and_then(Guesses::new), client_ip },
+            authenticator: Authenticator { password, guesses: guess_limit.and_then(Guesses::new), client_ip },
             latest: snapshot::render(readings, common.clone()),
             common,
             origins,
             metrics,
+            heartbeat: HEARTBEAT,
             stopping: AtomicBool::new(false),
             stop_streams: CancellationToken::new(),
         })
@@ -80,7 +85,7 @@ impl Api {
 
     /// Lets a request in that came from `peer`, and counts it where it is not.
     pub(crate) fn admit(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Authenticated, ApiError> {
-        let admitted = self.gate.admit(headers, peer);
+        let admitted = self.authenticator.admit(headers, peer);
         match &admitted {
             Err(ApiError::Unauthenticated) => self.metrics.auth_failures.inc(),
             Err(ApiError::Throttled(_)) => self.metrics.auth_throttled.inc(),

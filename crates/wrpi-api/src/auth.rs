@@ -64,7 +64,7 @@ fn password_of(headers: &HeaderMap) -> Option<Vec<u8>> {
 }
 
 /// What a request must pass to be answered with a reading.
-pub(crate) struct Gate {
+pub(crate) struct Authenticator {
     pub(crate) password: Password,
     pub(crate) guesses: Option<Guesses>,
     pub(crate) client_ip: ClientIpSource,
@@ -74,7 +74,7 @@ pub(crate) struct Gate {
 #[derive(Debug)]
 pub(crate) struct Authenticated(());
 
-impl Gate {
+impl Authenticator {
     /// Lets a request from `peer` in, if it has the password and its client has not guessed too often.
     pub(crate) fn admit(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Authenticated, ApiError> {
         let guesses = self.guesses.as_ref().map(|guesses| (guesses, self.client_ip.client(headers, peer)));

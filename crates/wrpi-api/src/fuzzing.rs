@@ -4,13 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use http::HeaderMap;
 
-use crate::auth::Gate;
+use crate::auth::Authenticator;
 use crate::{ClientIpSource, Password};
 
 /// Whether a request with `headers` has the password.
 pub fn admits(password: &Password, headers: &HeaderMap) -> bool {
-    let gate = Gate { password: password.clone(), guesses: None, client_ip: ClientIpSource::Connection };
-    gate.admit(headers, IpAddr::V4(Ipv4Addr::LOCALHOST)).is_ok()
+    let authenticator =
+        Authenticator { password: password.clone(), guesses: None, client_ip: ClientIpSource::Connection };
+    authenticator.admit(headers, IpAddr::V4(Ipv4Addr::LOCALHOST)).is_ok()
 }
 
 /// Whether `headers` say that the client has what `etag` names, last modified at `last_modified` (seconds since 1970).

@@ -26,7 +26,7 @@ async fn run() -> anyhow::Result<()> {
     let (sender, readings) = watch::channel(None);
     tokio::spawn(feed::follow(settings.store, settings.heartbeat, metrics, sender));
 
-    let listeners = Listeners::bind(&settings.http).await?;
+    let listeners = Listeners::bind(&settings.http)?;
     let api = Api::new(settings.password, settings.access, readings, &registry)?;
     serve(listeners, api, settings.http, registry, shutdown::signal()?).await
 }

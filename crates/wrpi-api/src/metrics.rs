@@ -12,15 +12,10 @@ use prometheus::{
 use tokio::sync::watch;
 use wrpi_core::Reading;
 
+use crate::router::{READING, ROUTES, STREAM};
 use crate::serve::Limits;
 
-/// The route that nearly all requests are for.
-pub(crate) const READING: &str = "/v0/wrpi";
-pub(crate) const STREAM: &str = "/v0/wrpi/stream";
-pub(crate) const OPENAPI: &str = "/openapi.json";
-pub(crate) const INDEX: &str = "/";
-/// Every route by its own name; any other path is [`OTHER`], so that nobody can make up labels.
-const ROUTES: [&str; 4] = [READING, INDEX, OPENAPI, STREAM];
+/// Any path that is no route, so that nobody can make up labels.
 const OTHER: &str = "other";
 /// The outcomes of a GET of the reading, each counted without a look-up.
 const OUTCOMES: [u16; 5] = [200, 304, 401, 429, 503];
@@ -35,6 +30,7 @@ pub(crate) struct Metrics {
     reading_duration: Histogram,
     connections: IntGaugeVec,
     connections_refused: IntCounterVec,
+    connections_evicted: IntCounterVec,
     pub(crate) auth_failures: IntCounter,
     pub(crate) auth_throttled: IntCounter,
     pub(crate) streams: IntGauge,
@@ -50,6 +46,10 @@ impl Metrics {
             Opts::new("http_requests_total", "Requests by method, route and status."),
             &["method", "route", "status"],
         )?;
+        // There from the start: of a series that begins with an error, the first is in no rate.
+        for labels in [["GET", STREAM, "503"], ["HEAD", READING, "503"], ["HEAD", STREAM, "503"]] {
+            requests.with_label_values(&labels);
+        }
         let durations = HistogramVec::new(
             HistogramOpts::new("http_request_duration_seconds", "From the head of a request to that of its answer.")
                 .buckets(BUCKETS.to_vec()),
@@ -63,6 +63,10 @@ impl Metrics {
             connections: IntGaugeVec::new(Opts::new("http_connections_active", "Open connections."), &["listener"])?,
             connections_refused: IntCounterVec::new(
                 Opts::new("http_connections_refused_total", "Connections closed at once because too many were open."),
+                &["listener"],
+            )?,
+            connections_evicted: IntCounterVec::new(
+                Opts::new("http_connections_evicted_total", "Connections at rest, closed to make room for new ones."),
                 &["listener"],
             )?,
             auth_failures: IntCounter::new("wrpi_auth_failures_total", "Requests without the right password.")?,
@@ -82,11 +86,12 @@ impl Metrics {
                 option_env!("WRPI_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("unknown"),
             ])
             .set(1);
-        let collectors: [Box<dyn Collector>; 9] = [
+        let collectors: [Box<dyn Collector>; 10] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.durations.clone()),
             Box::new(metrics.connections.clone()),
             Box::new(metrics.connections_refused.clone()),
+            Box::new(metrics.connections_evicted.clone()),
             Box::new(metrics.auth_failures.clone()),
             Box::new(metrics.auth_throttled.clone()),
             Box::new(metrics.streams.clone()),
@@ -105,6 +110,7 @@ impl Metrics {
             idle_timeout,
             active: self.connections.with_label_values(&[listener]),
             refused: self.connections_refused.with_label_values(&[listener]),
+            evicted: self.connections_evicted.with_label_values(&[listener]),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The description of the API for tools: OpenAPI 3.1.
 //!
-//! Nothing is described twice: statuses, headers and examples are those of the answers that the API itself makes.
+//! Statuses, bodies and most headers are those of the answers that the API itself makes; the few headers that are
+//! added to answers later are listed by name.
 
 mod answers;
 
@@ -12,7 +13,7 @@ use utoipa::openapi::{
     Ref, Required, SecurityRequirement, Server, Type,
 };
 
-use crate::metrics::{INDEX, OPENAPI, READING, STREAM};
+use crate::router::{INDEX, OPENAPI, READING, STREAM};
 use answers::Answer;
 
 /// The answer to `GET /`.
@@ -29,9 +30,10 @@ const ABOUT: &str = "\
 WRPI, the Random Price Index, is a decimal between 0 and 100 that is recalculated about once a minute.
 
 Every error is JSON with `error`, for people, and `error_code`, for programs. Every answer has the CORS headers, so \
-that a page can tell a 401 from a lost connection. HEAD is answered like GET, without the body.
+that a page can tell a 401 from a lost connection. HEAD is answered like GET, without the body. What is not HTTP at \
+all, or has a head above 16 KiB or 64 headers, gets a bare 400 or 431, and the connection is closed.
 
-Where HTTPS is on, plain HTTP leads to it with 308.";
+Where HTTPS is on, plain HTTP leads to it with 308, but for `/`.";
 const PASSWORD: &str = "password";
 const TIME_PATTERN: &str = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0000$";
 
@@ -101,7 +103,7 @@ fn secured(operation: OperationBuilder, answers: &[Answer]) -> Operation {
 }
 
 fn open(operation: OperationBuilder, answers: &[Answer]) -> Operation {
-    let everywhere = [Answer::NotFound, Answer::MethodNotAllowed];
+    let everywhere = [Answer::Redirect, Answer::BadRequest, Answer::NotFound, Answer::MethodNotAllowed];
     let respond =
         |operation: OperationBuilder, answer: &Answer| operation.response(answer.status(), answer.reference());
     answers.iter().chain(&everywhere).fold(operation, respond).build()
@@ -119,6 +121,7 @@ fn path(get: &Operation) -> PathItem {
             .operation_id(Some(format!("preflight{name}")))
             .summary(Some("What a browser asks before it lets a page ask"))
             .response(Answer::Preflight.status(), Answer::Preflight.reference())
+            .response(Answer::BadRequest.status(), Answer::BadRequest.reference())
             .build(),
     );
     item

@@ -15,11 +15,18 @@ use hyper::body::Bytes;
 use crate::api::Api;
 use crate::auth::Authenticated;
 use crate::error::ApiError;
-use crate::metrics::{INDEX, OPENAPI, READING, STREAM};
 use crate::openapi::{self, WELCOME};
 use crate::stream::stream;
 
-/// Every public route.
+/// The route that nearly all requests are for.
+pub(crate) const READING: &str = "/v0/wrpi";
+pub(crate) const STREAM: &str = "/v0/wrpi/stream";
+pub(crate) const OPENAPI: &str = "/openapi.json";
+pub(crate) const INDEX: &str = "/";
+/// Every public route, the one that is asked for most first.
+pub(crate) const ROUTES: [&str; 4] = [READING, INDEX, OPENAPI, STREAM];
+
+/// Answers every public route.
 pub(crate) fn router(api: Arc<Api>) -> Router {
     let cors = api.origins.layer();
     let description = Bytes::from(openapi::document());

@@ -13,7 +13,7 @@ use axum::Router;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either};
 use http::header::{CONNECTION, HOST, LOCATION, STRICT_TRANSPORT_SECURITY};
-use http::uri::Authority;
+use http::uri::{Authority, PathAndQuery};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -23,9 +23,9 @@ use tracing::{Level, debug, enabled, warn};
 use crate::api::{Api, security_headers};
 use crate::auth::Peer;
 use crate::error::ApiError;
-use crate::metrics::{READING, route_of};
+use crate::metrics::route_of;
 use crate::request_id::{self, X_REQUEST_ID};
-use crate::router::router;
+use crate::router::{READING, router};
 use crate::strict;
 
 /// The body of an answer, made here or by the router.
@@ -59,22 +59,23 @@ impl Endpoint {
 
     /// Answers `request`, which came from `peer`.
     pub(crate) fn answer(self: &Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Answer {
-        let mut exchange = Exchange::begin(&request);
+        let mut context = RequestContext::begin(&request);
         if let Err(refused) = strict::check(&request) {
-            exchange.is_last = true;
+            context.is_last = true;
             let mut answer = refused.response();
             answer.headers_mut().extend(self.api.common.clone());
-            return Either::Left(ready(Ok(exchange.end(self, answer.map(Body::Left)))));
+            self.api.origins.allow(request.headers(), answer.headers_mut());
+            return Either::Left(ready(Ok(context.end(self, answer.map(Body::Left)))));
         }
-        if let Some(answer) = self.immediate(&request, exchange.route, peer) {
-            return Either::Left(ready(Ok(exchange.end(self, answer.map(Body::Left)))));
+        if let Some(answer) = self.immediate(&request, context.route, peer) {
+            return Either::Left(ready(Ok(context.end(self, answer.map(Body::Left)))));
         }
         let (endpoint, mut router, mut request) = (self.clone(), self.router.clone(), request);
         request.extensions_mut().insert(Peer(peer));
         let answer = async move {
             let mut answer = router.call(request).await?;
             answer.headers_mut().extend(security_headers());
-            Ok(exchange.end(&endpoint, answer.map(Body::Right)))
+            Ok(context.end(&endpoint, answer.map(Body::Right)))
         };
         Either::Right(answer.boxed())
     }
@@ -112,8 +113,8 @@ impl Endpoint {
 fn redirect(request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, ApiError> {
     let host = request.headers().get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let authority = request.uri().authority().cloned().or(host).ok_or(ApiError::NoHost)?;
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    let location = format!("https://{}{target}", authority.host());
+    let target = request.uri().path_and_query().map(PathAndQuery::as_str).filter(|target| target.starts_with('/'));
+    let location = format!("https://{}{}", authority.host(), target.unwrap_or("/"));
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::PERMANENT_REDIRECT;
     answer.headers_mut().insert(LOCATION, HeaderValue::try_from(location).map_err(|_| ApiError::NoHost)?);
@@ -121,7 +122,7 @@ fn redirect(request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, ApiErr
 }
 
 /// What must be known of a request once it is answered.
-struct Exchange {
+struct RequestContext {
     began: Instant,
     method: Method,
     route: &'static str,
@@ -131,7 +132,7 @@ struct Exchange {
     is_last: bool,
 }
 
-impl Exchange {
+impl RequestContext {
     fn begin(request: &Request<Incoming>) -> Self {
         Self {
             began: Instant::now(),

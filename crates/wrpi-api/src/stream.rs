@@ -25,7 +25,7 @@ use crate::error::ApiError;
 use crate::snapshot::Snapshot;
 
 /// The longest silence: a comment then tells the client, and whatever stands between, that the stream lives.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// nginx and its like would hold events back to fill a buffer.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -43,6 +43,7 @@ pub(crate) async fn stream(
     let events = Events {
         latest: api.latest.clone(),
         last_seen,
+        heartbeat: api.heartbeat,
         stop: api.stop_streams.clone(),
         _open: Open::new(&api.metrics.streams),
     };
@@ -54,6 +55,7 @@ pub(crate) async fn stream(
 struct Events {
     latest: watch::Receiver<Option<Arc<Snapshot>>>,
     last_seen: Option<Bytes>,
+    heartbeat: Duration,
     stop: CancellationToken,
     _open: Open,
 }
@@ -70,7 +72,7 @@ impl Events {
         tokio::select! {
             biased;
             () = stop.cancelled() => None,
-            news = timeout(HEARTBEAT, self.news()) => match news {
+            news = timeout(self.heartbeat, self.news()) => match news {
                 Ok(event) => event,
                 Err(_silence) => Some(Bytes::from_static(b":\n\n")),
             },

@@ -28,8 +28,8 @@ async fn run() -> anyhow::Result<()> {
     let (sender, readings) = watch::channel(None);
     tokio::spawn(calculation::repeat(settings.interval, random, sender));
 
-    let listeners = Listeners::bind(&settings.http).await?;
-    let url = settings::url(listeners.public.local_addr()?);
+    let listeners = Listeners::bind(&settings.http)?;
+    let url = settings::url(&listeners)?;
     println!("curl -u {} {url}/v0/wrpi", settings.curl_user);
     let registry = Registry::new();
     let api = Api::new(settings.password, settings.access, readings, &registry)?;

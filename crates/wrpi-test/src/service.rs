@@ -125,8 +125,6 @@ impl Service {
 
     /// How much memory it has, in MiB.
     pub fn resident_mib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")).unwrap();
-        kib.parse::<u64>().unwrap() / 1024
+        self.resident_kib() / 1024
     }
 }

@@ -29,7 +29,7 @@ least every 15 seconds. The stream ends when this server stops: ask again, with 
 `EventSource` cannot send the password; read the body of a `fetch` instead.";
 
 /// Every header: its name, an example and what it is for.
-const HEADERS: [(&str, &str, &str); 17] = [
+const HEADERS: [(&str, &str, &str); 18] = [
     ("access-control-allow-headers", "if-none-match", "The headers that a page may send."),
     ("access-control-allow-methods", "GET,HEAD", "The methods that a page may use."),
     ("access-control-allow-origin", "*", "The pages that may read this: all, or the one that asks, if it is listed."),
@@ -40,6 +40,7 @@ const HEADERS: [(&str, &str, &str); 17] = [
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'", "Nothing here is a page."),
     ("etag", ETAG, "Names this reading."),
     ("last-modified", LAST_MODIFIED, "When it was calculated."),
+    ("location", "https://wrpi.example.com/v0/wrpi", "The same over HTTPS."),
     ("retry-after", "5", "How many seconds to wait before asking again."),
     ("strict-transport-security", "max-age=31536000", "Over HTTPS only."),
     ("vary", "origin", "What else the answer depends on, where not every page may read it."),
@@ -67,6 +68,8 @@ pub(super) enum Answer {
     Index,
     Description,
     Preflight,
+    Redirect,
+    BadRequest,
     Unauthenticated,
     Throttled,
     NoReading,
@@ -75,13 +78,15 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Reading,
         Self::NotModified,
         Self::Stream,
         Self::Index,
         Self::Description,
         Self::Preflight,
+        Self::Redirect,
+        Self::BadRequest,
         Self::Unauthenticated,
         Self::Throttled,
         Self::NoReading,
@@ -119,6 +124,12 @@ impl Answer {
                 *answer.status_mut() = StatusCode::NO_CONTENT;
                 answer
             }
+            Self::Redirect => {
+                let mut answer = Response::new(Full::default());
+                *answer.status_mut() = StatusCode::PERMANENT_REDIRECT;
+                answer
+            }
+            Self::BadRequest => ApiError::BadHost.response(),
             Self::Unauthenticated => ApiError::Unauthenticated.response(),
             Self::Throttled => ApiError::Throttled(Duration::from_secs(29)).response(),
             Self::NoReading => ApiError::NoReading.response(),
@@ -134,6 +145,7 @@ impl Answer {
                 &["access-control-allow-headers", "access-control-allow-methods", "access-control-max-age", "allow"]
             }
             Self::MethodNotAllowed => &["access-control-expose-headers", "allow"],
+            Self::Redirect => &["access-control-expose-headers", "location"],
             Self::Stream => &["access-control-expose-headers", "cache-control", "x-accel-buffering"],
             Self::Description => &["access-control-expose-headers", "cache-control"],
             _ => &["access-control-expose-headers"],
@@ -149,6 +161,10 @@ impl Answer {
             Self::Index => "What there is to ask for.",
             Self::Description => "This description.",
             Self::Preflight => "What a page may ask; no password needed.",
+            Self::Redirect => "Over plain HTTP, where HTTPS is on.",
+            Self::BadRequest => {
+                "No Host, more than one, or a body in pieces. (What is not HTTP at all gets a bare 400.)"
+            }
             Self::Unauthenticated => "Missing, malformed or wrong credentials.",
             Self::Throttled => "This client has tried too many wrong passwords.",
             Self::NoReading => "No reading is known yet.",

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::TryFutureExt;
 use http::{Request, Response};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::graceful::GracefulConnection;
 use prometheus::{IntCounter, IntGauge};
@@ -25,7 +25,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::lines::StrictLines;
-use super::supervision::{Order, Place, Supervisor, Watched};
+use super::supervision::{Permit, Supervisor};
+use super::tracking::{Order, Tracked};
 
 /// How long to wait when the process has no descriptor left for a connection.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
@@ -33,17 +34,21 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The head of a request, in bytes and lines: far more than any browser sends.
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
-const MAX_STREAMS: u32 = 100;
+/// Requests side by side on a connection of HTTP/2: a page has one or two, and each may hold memory while its answer
+/// is not taken.
+const MAX_STREAMS: u32 = 32;
+/// What may be sent of bodies before it is asked for, in bytes: none is wanted, and less is not allowed (RFC 9113, 6.9.2).
+const WINDOW: u32 = 65_535;
 
 /// Answers the requests of a listener.
-pub(super) trait Answer: Clone + Send + Sync + 'static {
+pub(super) trait Handler: Clone + Send + Sync + 'static {
     /// The answer's body.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
     /// The answer, in time.
     type Future: Future<Output = Result<Response<Self::Body>, Infallible>> + Send + 'static;
 
     /// Answers `request`, which came from `peer`.
-    fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Self::Future;
+    fn handle(&self, request: Request<Incoming>, peer: IpAddr) -> Self::Future;
 }
 
 /// How many connections a listener may have, and how long one may rest.
@@ -55,6 +60,8 @@ pub(crate) struct Limits {
     pub(crate) active: IntGauge,
     /// Counts those above the limit.
     pub(crate) refused: IntCounter,
+    /// Counts those that made room for others.
+    pub(crate) evicted: IntCounter,
 }
 
 /// Every connection of some listeners, and what they share.
@@ -66,19 +73,19 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn new(limits: Limits) -> Self {
-        let (supervisor, tasks) = (Arc::<Supervisor>::default(), TaskTracker::new());
+        let (supervisor, tasks) = (Arc::new(Supervisor::new(limits.evicted.clone())), TaskTracker::new());
         tasks.close();
         Self { limits, supervisor, tasks }
     }
 
     /// Accepts and serves connections, for ever.
-    pub(super) async fn accept(&self, listener: &TcpListener, tls: Option<&TlsAcceptor>, answer: &impl Answer) {
+    pub(super) async fn accept(&self, listener: &TcpListener, tls: Option<&TlsAcceptor>, handler: &impl Handler) {
         let mut has_failed = false;
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     has_failed = false;
-                    self.serve(stream, peer.ip(), tls, answer);
+                    self.serve(stream, peer.ip(), tls, handler);
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut has_failed, true) {
@@ -90,16 +97,21 @@ impl Connections {
         }
     }
 
-    /// Accepts what waits at `listener` already.
-    pub(super) fn accept_waiting(&self, listener: &TcpListener, tls: Option<&TlsAcceptor>, answer: &impl Answer) {
-        while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
-            self.serve(stream, peer.ip(), tls, answer);
+    /// Accepts what waits at `listener` already, and closes it.
+    pub(super) fn accept_waiting(&self, listener: TcpListener, tls: Option<&TlsAcceptor>, handler: &impl Handler) {
+        // Asked without tokio, which gives up before it has seen all.
+        let accepted = listener.into_std().map(|listener| std::iter::from_fn(move || listener.accept().ok()));
+        for (stream, peer) in accepted.into_iter().flatten() {
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            if let Ok(stream) = stream {
+                self.serve(stream, peer.ip(), tls, handler);
+            }
         }
     }
 
     /// Ends connections at rest or too slow, for ever.
-    pub(super) async fn watch(&self) {
-        self.supervisor.watch(self.limits.idle_timeout).await;
+    pub(super) async fn supervise(&self) {
+        self.supervisor.supervise(self.limits.idle_timeout).await;
     }
 
     /// Completes when no connection is left.
@@ -112,18 +124,18 @@ impl Connections {
         self.supervisor.finish_all();
     }
 
-    fn serve(&self, stream: TcpStream, peer: IpAddr, tls: Option<&TlsAcceptor>, answer: &impl Answer) {
-        let Some(place) = self.supervisor.admit(self.limits.connections) else {
+    fn serve(&self, stream: TcpStream, peer: IpAddr, tls: Option<&TlsAcceptor>, handler: &impl Handler) {
+        let Some(permit) = self.supervisor.admit(self.limits.connections) else {
             self.limits.refused.inc();
             return;
         };
         let _unsupported = stream.set_nodelay(true);
-        let (tls, answer, active) = (tls.cloned(), answer.clone(), self.limits.active.clone());
+        let (tls, handler, active) = (tls.cloned(), handler.clone(), self.limits.active.clone());
         self.tasks.spawn(async move {
             active.inc();
             let ended = match tls {
-                None => drive_http1(stream, place, peer, answer).await,
-                Some(tls) => Box::pin(drive_tls(stream, tls, place, peer, answer)).await,
+                None => drive_http1(stream, permit, peer, handler).await,
+                Some(tls) => Box::pin(drive_tls(stream, tls, permit, peer, handler)).await,
             };
             active.dec();
             if let Err(error) = ended {
@@ -136,59 +148,78 @@ impl Connections {
 async fn drive_tls(
     stream: TcpStream,
     tls: TlsAcceptor,
-    place: Place,
+    permit: Permit,
     peer: IpAddr,
-    answer: impl Answer,
+    handler: impl Handler,
 ) -> Result<(), String> {
     let mut handshake = pin!(timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)));
-    let handshake = poll_fn(|cx| match place.watch.order(cx) {
+    let handshake = poll_fn(|cx| match permit.activity.order(cx) {
         Order::Serve => handshake.as_mut().poll(cx).map_err(|late| late.to_string()),
         _ => Poll::Ready(Err("told to end during the handshake".to_owned())),
     });
     let stream = handshake.await?.map_err(|error| error.to_string())?;
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        drive_http2(stream, place, peer, answer).await
+        drive_http2(stream, permit, peer, handler).await
     } else {
-        drive_http1(stream, place, peer, answer).await
+        drive_http1(stream, permit, peer, handler).await
     }
 }
 
 async fn drive_http1(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    place: Place,
+    permit: Permit,
     peer: IpAddr,
-    answer: impl Answer,
+    handler: impl Handler,
 ) -> Result<(), String> {
-    let watch = place.watch.clone();
-    let service = service_fn(move |request| {
-        watch.head_came();
-        answer.answer(request, peer)
-    });
-    let stream = Watched { stream: TokioIo::new(StrictLines::new(stream)), watch: place.watch.clone() };
+    let service = tracked(&permit, peer, handler);
+    let stream = Tracked { stream: TokioIo::new(StrictLines::new(stream)), activity: permit.activity.clone() };
     let mut http1 = http1::Builder::new();
     http1.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
-    drive(Box::pin(http1.serve_connection(stream, service)), place).await
+    drive(Box::pin(http1.serve_connection(stream, service)), permit).await
 }
 
 async fn drive_http2(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    place: Place,
+    permit: Permit,
     peer: IpAddr,
-    answer: impl Answer,
+    handler: impl Handler,
 ) -> Result<(), String> {
-    place.is_not_serial();
-    let service = service_fn(move |request| answer.answer(request, peer));
-    let stream = Watched { stream: TokioIo::new(stream), watch: place.watch.clone() };
+    permit.is_not_serial();
+    let service = tracked(&permit, peer, handler);
+    let stream = Tracked { stream: TokioIo::new(stream), activity: permit.activity.clone() };
     let mut http2 = http2::Builder::new(TokioExecutor::new());
     http2.max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEAD as u32);
-    drive(Box::pin(http2.serve_connection(stream, service)), place).await
+    http2.initial_connection_window_size(WINDOW).initial_stream_window_size(WINDOW);
+    drive(Box::pin(http2.serve_connection(stream, service)), permit).await
+}
+
+/// Handles requests of a connection, and notes that they come and how they are answered.
+fn tracked<H: Handler>(
+    permit: &Permit,
+    peer: IpAddr,
+    handler: H,
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<H::Body>,
+    Error = Infallible,
+    Future = impl Future<Output = Result<Response<H::Body>, Infallible>> + Send + use<H>,
+> + use<H> {
+    let activity = permit.activity.clone();
+    service_fn(move |request| {
+        activity.request_came();
+        let activity = activity.clone();
+        handler.handle(request, peer).inspect_ok(move |answer| activity.answered(answer))
+    })
 }
 
 /// Runs a connection to its end, obeying its supervisor. It is boxed, or the task would have room for it twice.
-async fn drive(mut connection: Pin<Box<impl GracefulConnection<Error: ToString>>>, place: Place) -> Result<(), String> {
+async fn drive(
+    mut connection: Pin<Box<impl GracefulConnection<Error: ToString>>>,
+    permit: Permit,
+) -> Result<(), String> {
     let mut is_finishing = false;
     poll_fn(|cx| {
-        match place.watch.order(cx) {
+        match permit.activity.order(cx) {
             Order::Serve => {}
             Order::Finish if is_finishing => {}
             Order::Finish => {

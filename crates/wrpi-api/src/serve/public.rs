@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 use tracing::warn;
 
-use super::connections::{Answer, Connections};
+use super::connections::{Connections, Handler};
 use super::descriptors;
 use crate::api::Api;
 use crate::service::{self, Endpoint, Mode};
@@ -23,9 +23,9 @@ use crate::settings::HttpSettings;
 
 /// After the signal to stop, how long a client may keep an idle connection: a request that is under way on it is
 /// still answered, and that answer closes the connection.
-const LINGER: Duration = Duration::from_secs(1);
+const IDLE_GRACE: Duration = Duration::from_secs(1);
 /// How long answers that are being sent then may take.
-const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One listener, and what it does with requests.
 struct Port {
@@ -65,37 +65,37 @@ impl Public {
             Some(port) => self.connections.accept(&port.listener, port.tls.as_ref(), &port.endpoint).await,
             None => pending().await,
         };
-        tokio::join!(accept(self.ports.first()), accept(self.ports.get(1)), self.connections.watch());
+        tokio::join!(accept(self.ports.first()), accept(self.ports.get(1)), self.connections.supervise());
     }
 
     /// Accepts no more, and returns when every request is answered, or in about ten seconds.
     pub(super) async fn drain(self) {
         for port in self.ports {
-            self.connections.accept_waiting(&port.listener, port.tls.as_ref(), &port.endpoint);
+            self.connections.accept_waiting(port.listener, port.tls.as_ref(), &port.endpoint);
         }
-        if timeout(LINGER, self.connections.ended()).await.is_err() {
+        if timeout(IDLE_GRACE, self.connections.ended()).await.is_err() {
             self.connections.close_idle();
         }
-        if timeout(DRAIN, self.connections.ended()).await.is_err() {
-            warn!(drain_seconds = DRAIN.as_secs(), "connections cut that did not end in time");
+        if timeout(DRAIN_TIMEOUT, self.connections.ended()).await.is_err() {
+            warn!(drain_seconds = DRAIN_TIMEOUT.as_secs(), "connections cut that did not end in time");
         }
     }
 }
 
-impl Answer for Arc<Endpoint> {
+impl Handler for Arc<Endpoint> {
     type Body = service::Body;
     type Future = service::Answer;
 
-    fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Self::Future {
+    fn handle(&self, request: Request<Incoming>, peer: IpAddr) -> Self::Future {
         Endpoint::answer(self, request, peer)
     }
 }
 
-impl Answer for axum::Router {
+impl Handler for axum::Router {
     type Body = axum::body::Body;
     type Future = RouteFuture<Infallible>;
 
-    fn answer(&self, request: Request<Incoming>, _: IpAddr) -> Self::Future {
+    fn handle(&self, request: Request<Incoming>, _: IpAddr) -> Self::Future {
         self.clone().call(request)
     }
 }

@@ -1,201 +1,263 @@
-//! Watching over open connections: which of them move, and telling them to end.
+//! Supervision of open connections: which of them are at rest or too slow, and which makes room for a new one.
 //!
 //! One task looks after all of them, so that a request costs no timer.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::task::AtomicWaker;
-use hyper::rt::{Read, ReadBufCursor, Write};
+use prometheus::IntCounter;
 use slab::Slab;
 use tokio::time::interval;
 
+use super::tracking::{Activity, Order};
+
 /// How long the head of a request may take to arrive, with up to [`INTERVAL`] more.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-const INTERVAL: Duration = Duration::from_secs(5);
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a connection is told to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Go on.
-    Serve,
-    /// End as soon as no request is under way.
-    Finish,
-    /// End now.
-    Cut,
-}
-
-/// What a connection and its supervisor share.
-#[derive(Debug, Default)]
-pub(super) struct Watch {
-    moved: AtomicBool,
-    in_head: AtomicBool,
-    heads: AtomicU32,
-    order: AtomicU8,
-    waker: AtomicWaker,
-}
-
-impl Watch {
-    /// Notes that the head of a request is complete.
-    pub(super) fn head_came(&self) {
-        self.in_head.store(false, Relaxed);
-        self.heads.fetch_add(1, Relaxed);
-    }
-
-    /// The order of now; the task of `cx` is woken when it changes.
-    pub(super) fn order(&self, cx: &Context<'_>) -> Order {
-        self.waker.register(cx.waker());
-        match self.order.load(Relaxed) {
-            0 => Order::Serve,
-            1 => Order::Finish,
-            _ => Order::Cut,
-        }
-    }
-
-    fn give(&self, order: Order) {
-        self.order.fetch_max(order as u8, Relaxed);
-        self.waker.wake();
-    }
-}
-
-/// The byte stream of a connection, which tells its [`Watch`] when bytes move.
-pub(super) struct Watched<S> {
-    pub(super) stream: S,
-    pub(super) watch: Arc<Watch>,
-}
-
-impl<S: Read + Unpin> Read for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_read(cx, into))?;
-        self.watch.moved.store(true, Relaxed);
-        self.watch.in_head.store(true, Relaxed);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: Write + Unpin> Write for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
-        self.watch.moved.store(true, Relaxed);
-        Poll::Ready(written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices));
-        self.watch.moved.store(true, Relaxed);
-        Poll::Ready(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-/// The open connections of a listener.
-#[derive(Debug, Default)]
+/// The open connections of some listeners.
+#[derive(Debug)]
 pub(super) struct Supervisor {
-    connections: Mutex<Slab<Supervised>>,
+    table: Mutex<Table>,
+    /// Counts the connections that were ended to make room.
+    evicted: IntCounter,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    connections: Slab<Supervised>,
+    /// Those that may make room, the longest at rest last; `None` until it is asked for after a look at all.
+    at_rest: Option<Vec<(usize, Arc<Activity>)>>,
 }
 
 #[derive(Debug)]
 struct Supervised {
-    watch: Arc<Watch>,
+    activity: Arc<Activity>,
     /// Whether requests come one after the other, so that an incomplete head can be told from other bytes.
     is_serial: bool,
-    heads: u32,
+    /// How many requests had come when it was last looked at; `None` before.
+    requests: Option<u32>,
+    time_since_request: Duration,
     time_in_head: Duration,
     time_at_rest: Duration,
 }
 
-/// A connection's place with its supervisor, given up on drop.
-pub(super) struct Place {
+/// The right to be open, given up on drop.
+pub(super) struct Permit {
     supervisor: Arc<Supervisor>,
     key: usize,
-    pub(super) watch: Arc<Watch>,
+    pub(super) activity: Arc<Activity>,
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.supervisor.lock().try_remove(self.key);
+        let mut table = self.supervisor.lock();
+        if table.supervised(self.key, &self.activity).is_some() {
+            table.connections.remove(self.key);
+        }
     }
 }
 
-impl Supervisor {
-    /// A place for a new connection, unless `most` have one already.
-    pub(super) fn admit(self: &Arc<Self>, most: usize) -> Option<Place> {
-        let mut connections = self.lock();
-        if connections.len() >= most {
-            return None;
-        }
-        // Its first tick may be near: it has not rested since the last.
-        let watch = Arc::new(Watch { moved: AtomicBool::new(true), ..Watch::default() });
-        let (heads, time_in_head, time_at_rest) = Default::default();
-        let key =
-            connections.insert(Supervised { watch: watch.clone(), is_serial: true, heads, time_in_head, time_at_rest });
-        Some(Place { supervisor: self.clone(), key, watch })
-    }
-
-    /// Ends every connection as soon as no request is under way on it.
-    pub(super) fn finish_all(&self) {
-        self.lock().iter().for_each(|(_, connection)| connection.watch.give(Order::Finish));
-    }
-
-    /// Ends, for ever, connections on which no byte moves for `idle_timeout`, or on which a request's head takes too
-    /// long.
-    pub(super) async fn watch(&self, idle_timeout: Duration) {
-        let mut ticks = interval(INTERVAL.min(idle_timeout));
-        loop {
-            ticks.tick().await;
-            let mut connections = self.lock();
-            for (_, connection) in connections.iter_mut() {
-                connection.check(ticks.period(), idle_timeout);
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Slab<Supervised>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Place {
+impl Permit {
     /// Says that requests come side by side (HTTP/2).
     pub(super) fn is_not_serial(&self) {
-        if let Some(connection) = self.supervisor.lock().get_mut(self.key) {
+        if let Some(connection) = self.supervisor.lock().supervised(self.key, &self.activity) {
             connection.is_serial = false;
         }
     }
 }
 
-impl Supervised {
-    /// Looks at what moved in the last `period`.
-    fn check(&mut self, period: Duration, idle_timeout: Duration) {
-        let heads = self.watch.heads.load(Relaxed);
-        let is_same_head = self.watch.in_head.load(Relaxed) && self.heads == heads;
-        self.heads = heads;
-        self.time_in_head = if self.is_serial && is_same_head { self.time_in_head + period } else { Duration::ZERO };
-        let has_moved = self.watch.moved.swap(false, Relaxed);
-        self.time_at_rest = if has_moved { Duration::ZERO } else { self.time_at_rest + period };
-        if self.time_in_head > HEAD_TIMEOUT || self.time_at_rest > idle_timeout + period {
-            self.watch.give(Order::Cut);
-        } else if self.time_at_rest >= idle_timeout {
-            self.watch.give(Order::Finish);
+impl Supervisor {
+    pub(super) fn new(evicted: IntCounter) -> Self {
+        Self { table: Mutex::default(), evicted }
+    }
+
+    /// Permits a new connection. Where `most` are open, the one whose last request is longest ago is cut for it, so
+    /// that nobody who only holds connections keeps others out; `None` if none has been without a request since it
+    /// was last looked at, or all of those stream.
+    pub(super) fn admit(self: &Arc<Self>, most: usize) -> Option<Permit> {
+        let mut table = self.lock();
+        if table.connections.len() >= most {
+            table.evict()?;
+            self.evicted.inc();
         }
+        let activity = Arc::new(Activity::new());
+        let key = table.connections.insert(Supervised::new(activity.clone()));
+        Some(Permit { supervisor: self.clone(), key, activity })
+    }
+
+    /// Ends every connection as soon as no request is under way.
+    pub(super) fn finish_all(&self) {
+        self.lock().connections.iter().for_each(|(_, connection)| connection.activity.give(Order::Finish));
+    }
+
+    /// Ends, for ever, connections at rest for `idle_timeout`, or on which a request's head takes too long.
+    pub(super) async fn supervise(&self, idle_timeout: Duration) {
+        let mut ticks = interval(INTERVAL.min(idle_timeout));
+        loop {
+            ticks.tick().await;
+            self.look(ticks.period(), idle_timeout);
+        }
+    }
+
+    /// Looks at what happened in the last `period`.
+    fn look(&self, period: Duration, idle_timeout: Duration) {
+        let mut table = self.lock();
+        table.at_rest = None;
+        for (_, connection) in &mut table.connections {
+            match connection.check(period, idle_timeout) {
+                Order::Serve => {}
+                order => connection.activity.give(order),
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// The connection of `activity`: `key` may be another's by now.
+    fn supervised(&mut self, key: usize, activity: &Arc<Activity>) -> Option<&mut Supervised> {
+        self.connections.get_mut(key).filter(|connection| Arc::ptr_eq(&connection.activity, activity))
+    }
+
+    fn evict(&mut self) -> Option<()> {
+        let mut at_rest = self.at_rest.take().unwrap_or_else(|| {
+            let mut candidates: Vec<_> = self.connections.iter().filter(|(_, found)| found.may_make_room()).collect();
+            candidates.sort_by_key(|(_, found)| found.time_since_request);
+            candidates.into_iter().map(|(key, found)| (key, found.activity.clone())).collect()
+        });
+        let evicted = std::iter::from_fn(|| at_rest.pop())
+            .find(|(key, activity)| self.supervised(*key, activity).is_some_and(|found| found.may_make_room()));
+        self.at_rest = Some(at_rest);
+        evicted.map(|(key, activity)| {
+            activity.give(Order::Cut);
+            self.connections.remove(key);
+        })
+    }
+}
+
+impl Supervised {
+    fn new(activity: Arc<Activity>) -> Self {
+        let (requests, time_since_request, time_in_head, time_at_rest) = Default::default();
+        Self { activity, is_serial: true, requests, time_since_request, time_in_head, time_at_rest }
+    }
+
+    /// Whether no request has come for a while, and nothing streams.
+    fn may_make_room(&self) -> bool {
+        !self.time_since_request.is_zero()
+            && self.requests == Some(self.activity.requests())
+            && !self.activity.is_streaming()
+    }
+
+    /// What it is to do, after what it did in the last `period`.
+    fn check(&mut self, period: Duration, idle_timeout: Duration) -> Order {
+        let requests = self.activity.requests();
+        let requested = self.requests.replace(requests) != Some(requests);
+        // In HTTP/2 there is much to send that asks for nothing.
+        let moved = self.activity.take_moved() && (self.is_serial || self.activity.is_streaming());
+        let grown = |time: Duration, goes_on: bool| if goes_on { time + period } else { Duration::ZERO };
+        self.time_since_request = grown(self.time_since_request, !requested);
+        self.time_in_head = grown(self.time_in_head, self.is_serial && self.activity.is_in_head() && !requested);
+        self.time_at_rest = grown(self.time_at_rest, !requested && !moved);
+        if self.time_in_head > HEAD_TIMEOUT || self.time_at_rest > idle_timeout + period {
+            Order::Cut
+        } else if self.time_at_rest >= idle_timeout {
+            Order::Finish
+        } else {
+            Order::Serve
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::{Context, Waker};
+
+    use axum::body::Body;
+    use futures_util::stream::pending;
+    use http::Response;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const IDLE: Duration = Duration::from_secs(75);
+
+    fn streaming() -> Response<Body> {
+        Response::new(Body::from_stream(pending::<Result<&str, axum::Error>>()))
+    }
+
+    /// The order after so many seconds, in each of which `happens` happens.
+    fn order_after(seconds: u32, is_serial: bool, happens: impl Fn(u32, &Activity)) -> Order {
+        let mut connection = Supervised { is_serial, ..Supervised::new(Arc::new(Activity::new())) };
+        let orders = (0..seconds).map(|second| {
+            happens(second, &connection.activity);
+            connection.check(SECOND, IDLE)
+        });
+        orders.last().unwrap()
+    }
+
+    #[test]
+    fn a_head_must_come_in_time_and_something_now_and_then() {
+        let silent = |_, _: &Activity| {};
+        let trickle = |_, activity: &Activity| activity.bytes_came();
+        for happens in [&silent as &dyn Fn(u32, &Activity), &trickle] {
+            assert_eq!(order_after(11, true, happens), Order::Serve);
+            assert_eq!(order_after(12, true, happens), Order::Cut);
+        }
+        let once = |second, activity: &Activity| {
+            if second == 0 {
+                activity.request_came();
+            }
+        };
+        for (seconds, order) in [(75, Order::Serve), (76, Order::Finish), (77, Order::Finish), (78, Order::Cut)] {
+            assert_eq!(order_after(seconds, true, once), order, "{seconds}");
+        }
+        assert_eq!(order_after(200, true, |_, activity| activity.request_came()), Order::Serve);
+    }
+
+    #[test]
+    fn a_stream_goes_on_whatever_comes_behind_its_request() {
+        let stream = |second, activity: &Activity| {
+            if second == 0 {
+                activity.request_came();
+                activity.answered(&streaming());
+            }
+            activity.bytes_came();
+        };
+        assert_eq!(order_after(200, true, stream), Order::Serve);
+        assert_eq!(order_after(200, false, stream), Order::Serve);
+    }
+
+    #[test]
+    fn in_http_2_bytes_alone_are_no_use_of_a_connection() {
+        let bytes = |_, activity: &Activity| {
+            activity.answered(&Response::new(Body::from("all of it")));
+            activity.bytes_came();
+        };
+        assert_eq!(order_after(77, false, bytes), Order::Finish);
+        assert_eq!(order_after(78, false, bytes), Order::Cut);
+    }
+
+    #[test]
+    fn the_longest_without_a_request_makes_room_and_what_asks_or_streams_does_not() {
+        let supervisor = Arc::new(Supervisor::new(IntCounter::new("evicted", "-").unwrap()));
+        let permits: Vec<_> = (0..4).map(|_| supervisor.admit(4).unwrap()).collect();
+        let [_, old, streams, asks] = &permits[..] else { unreachable!() };
+        streams.activity.answered(&streaming());
+        supervisor.look(SECOND, IDLE);
+        assert!(supervisor.admit(4).is_none(), "all have just come");
+        old.activity.request_came();
+        supervisor.look(SECOND, IDLE);
+        supervisor.look(SECOND, IDLE);
+        asks.activity.request_came();
+        let first = supervisor.admit(4);
+        let order = |permit: &Permit| permit.activity.order(&Context::from_waker(Waker::noop()));
+        assert!(permits.iter().map(order).eq([Order::Cut, Order::Serve, Order::Serve, Order::Serve]));
+        let second = supervisor.admit(4);
+        assert!(permits.iter().map(order).eq([Order::Cut, Order::Cut, Order::Serve, Order::Serve]));
+        assert!(first.is_some() && second.is_some() && supervisor.admit(4).is_none());
+        assert_eq!(supervisor.evicted.get(), 2);
     }
 }

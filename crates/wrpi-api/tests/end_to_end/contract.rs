@@ -94,8 +94,9 @@ fn only_listed_origins_may_read_answers() {
         let answers = [
             api.send("GET", "/v0/wrpi", &[("Origin", origin)]),
             send(&api.address, "GET", "/v0/wrpi", &[("Origin", origin)]),
+            send(&api.address, "GET", "/v0/wrpi", &[("Origin", origin), ("Host", "a second one")]),
         ];
-        assert_eq!(answers.each_ref().map(|answer| answer.status), [200, 401]);
+        assert_eq!(answers.each_ref().map(|answer| answer.status), [200, 401, 400]);
         for answer in answers {
             assert_eq!(answer.header("access-control-allow-origin"), allowed);
             assert!(answer.header("vary").unwrap().to_ascii_lowercase().contains("origin"));
@@ -121,12 +122,18 @@ fn without_the_password_there_is_only_401() {
         vec![("Authorization", "Basic ???")],
         vec![("Authorization", &right), ("Authorization", &wrong)],
     ] {
-        let answer = send(&api.address, "GET", "/v0/wrpi", &headers);
-        assert_eq!((answer.status, answer.body.as_str()), (401, FORBIDDEN));
-        assert_eq!(answer.header("www-authenticate"), Some(r#"Basic realm="wayhome wrpi", charset="UTF-8""#));
-        assert_eq!(answer.header("content-type"), Some("application/json"));
-        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-        assert_eq!(answer.header("etag"), None);
+        for target in ["/v0/wrpi", "/v0/wrpi/stream"] {
+            let answer = send(&api.address, "GET", target, &headers);
+            assert_eq!((answer.status, answer.body.as_str()), (401, FORBIDDEN));
+            assert_eq!(answer.header("www-authenticate"), Some(r#"Basic realm="wayhome wrpi", charset="UTF-8""#));
+            assert_eq!(answer.header("content-type"), Some("application/json"));
+            assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+            assert_eq!(answer.header("etag"), None);
+        }
+    }
+    for target in ["/", "/openapi.json"] {
+        let answer = send(&api.address, "GET", target, &[]);
+        assert!(answer.status == 200 && !answer.body.contains(VALUE), "{target}");
     }
 }
 

@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use wrpi_test::eventually;
 
 use crate::frames::{
-    CONTINUATION, END_STREAM, GOAWAY, HEADERS, INDEX, RST_STREAM, authorized, frame, get, next, opening, streams,
-    window,
+    CONTINUATION, DATA, END_STREAM, GOAWAY, HEADERS, INDEX, PING, RST_STREAM, authorized, frame, get, next, opening,
+    streams, window,
 };
 use crate::https::Https;
 
@@ -52,13 +52,26 @@ fn a_flood_of_frames_ends_its_connection() {
 #[test]
 fn a_client_that_lets_no_answer_through_is_ended() {
     let https = Https::start(&[("IDLE_TIMEOUT", "2s")]);
-    let requests = streams(100).flat_map(|stream| get(stream, INDEX)).collect();
+    let requests = streams(32).flat_map(|stream| get(stream, INDEX)).collect();
     assert_eq!(end_of(https.open_http2(), &[window(0), requests].concat()), NO_ERROR);
     eventually(|| https.api.metric(r#"http_connections_active{listener="public"}"#), |active| active == "0");
 }
 
 #[test]
-fn a_connection_has_no_more_than_100_streams_at_once() {
+fn signs_of_life_do_not_keep_a_connection_that_asks_for_nothing() {
+    let https = Https::start(&[("IDLE_TIMEOUT", "2s")]);
+    let mut stream = https.open_http2();
+    stream.write_all(&[opening(), get(1, INDEX)].concat()).unwrap();
+    next(DATA, &mut stream).unwrap();
+    let mut pings = 0;
+    while stream.write_all(&frame(PING, 0, 0, &[0; 8])).is_ok() && next(PING, &mut stream).is_ok() {
+        pings += 1;
+    }
+    assert!(pings > 100);
+}
+
+#[test]
+fn a_connection_has_no_more_than_32_streams_at_once() {
     let https = Https::start(&[]);
     let fields = authorized("/v0/wrpi/stream", &https.api.password);
     let mut stream = https.open_http2();
@@ -67,10 +80,10 @@ fn a_connection_has_no_more_than_100_streams_at_once() {
         stream.write_all(&get(id, &fields)).unwrap();
     }
     let active = || https.api.metric("wrpi_streams_active");
-    eventually(active, |active| active == "100");
+    eventually(active, |active| active == "32");
     assert_eq!(next(RST_STREAM, &mut stream).unwrap(), REFUSED_STREAM);
     let counted = r#"http_requests_total{method="GET",route="/v0/wrpi/stream",status="200"}"#;
-    eventually(|| https.api.metric(counted), |count| count == "100");
+    eventually(|| https.api.metric(counted), |count| count == "32");
     drop(stream);
     eventually(active, |active| active == "0");
 }

@@ -1,11 +1,14 @@
 //! Limits of connections and requests: each ends in a clear answer or a closed connection.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use wrpi_test::{Connection, PATIENCE, basic, eventually, send};
 
-use crate::api::{Api, BODY};
+use crate::api::{Api, BODY, TIMESTAMP, VALUE};
+use crate::frames;
+use crate::https::Https;
+use crate::stream::event;
 
 /// A connection that has been served once.
 fn served(api: &Api) -> Option<Connection> {
@@ -19,17 +22,41 @@ fn above_the_limit_connections_are_closed_and_the_admin_listener_goes_on() {
     let refused = || api.metric(r#"http_connections_refused_total{listener="public"}"#).parse::<u32>().unwrap();
     let active = || api.metric(r#"http_connections_active{listener="public"}"#);
     eventually(active, |active| active == "0");
-    let mut open: Vec<_> = (0..3).map(|_| served(&api).unwrap()).collect();
+    let mut open: Vec<_> = (0..3).map(|_| api.stream(&[])).collect();
     let before = refused();
     for _ in 0..5 {
         Connection::open(&api.address).unwrap().ends();
     }
     assert_eq!((refused() - before, active().as_str()), (5, "3"));
     assert_eq!(send(&api.admin, "GET", "/readyz", &[]).status, 200);
-    assert!(open.iter_mut().all(|connection| connection.request("GET", "/", &[]).is_ok()));
+    assert!(open.iter_mut().all(|stream| stream.read_chunk().unwrap().is_some()));
 
     open.pop();
     eventually(|| served(&api), Option::is_some);
+}
+
+#[test]
+fn who_only_holds_connections_makes_room_for_who_asks_and_streams_stay() {
+    let https = Https::start(&[("MAX_CONNECTIONS", "5"), ("PLAIN_HTTP", "serve")]);
+    let api = &https.api;
+    let evicted = || api.metric(r#"http_connections_evicted_total{listener="public"}"#).parse::<u32>().unwrap();
+    eventually(|| api.metric(r#"http_connections_active{listener="public"}"#), |active| active == "0");
+    let mut stream = api.stream(&[]);
+    let mut trickling = Connection::open(&api.address).unwrap();
+    trickling.write("GET / HTTP/1.1\r\n").unwrap();
+    let mut held = https.open_http2();
+    held.write_all(&frames::opening()).unwrap();
+    let mut silent = Connection::open(&api.address).unwrap();
+    let mut idle = served(api).unwrap();
+    let mut new: Vec<_> = (0..4).map(|_| eventually(|| served(api), Option::is_some).unwrap()).collect();
+    assert_eq!(evicted(), 4);
+    assert!(new.iter_mut().all(|connection| connection.request("GET", "/", &[]).is_ok()));
+    assert!(trickling.is_closed() && silent.is_closed() && idle.is_closed());
+    assert_eq!(held.read_to_end(&mut Vec::new()).map_err(|error| error.kind()).err(), Some(ErrorKind::UnexpectedEof));
+    https.redis.write("1.000", TIMESTAMP);
+    for value in [VALUE, "1.000"] {
+        assert_eq!(stream.read_chunk().unwrap().unwrap(), event(value));
+    }
 }
 
 #[test]

@@ -64,6 +64,22 @@ fn a_request_under_way_is_answered_and_new_ones_are_not_taken() {
 }
 
 #[test]
+fn requests_that_wait_to_be_accepted_are_answered() {
+    let (mut api, _redis) = Api::start(&[]);
+    api.service.pause();
+    let mut waiting: Vec<_> = (0..300).map(|_| Connection::open(&api.address).unwrap()).collect();
+    for connection in &mut waiting {
+        connection.write("GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    }
+    api.service.terminate();
+    api.service.resume();
+    for mut connection in waiting {
+        assert_eq!(connection.read(true).unwrap().status, 200);
+    }
+    assert_eq!(api.service.wait().code(), Some(0));
+}
+
+#[test]
 fn idle_connections_do_not_hold_it_up() {
     let (mut api, _redis) = Api::start(&[]);
     let mut idle = Connection::open(&api.address).unwrap();
