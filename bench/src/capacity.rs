@@ -1,5 +1,6 @@
 //! What the measured costs mean for a cluster.
 
+use crate::machine::KIB;
 use crate::report::{number, table};
 
 /// Half: what is left of a core is for the peaks, and keeps the answers fast.
@@ -29,14 +30,14 @@ impl Capacity {
         let in_a_gigabyte = |bytes: f64| number(((1e9 - self.idle) / bytes / 1e3).floor() * 1e3);
         let text = format!(
             "- One core answers {} requests/s ({} µs each); planned with half of that.\n\
-             - One GB of memory holds {} idle keep-alive connections ({} KB each), or {} streams ({} KB each).\n\
+             - One GB of memory holds {} idle keep-alive connections ({} KiB each), or {} streams ({} KiB each).\n\
              - Redis gets {} commands a minute from a replica, and one more for each update",
             thousands(per_core),
             number(self.cpu_per_request),
             in_a_gigabyte(self.per_connection),
-            number(self.per_connection / 1e3),
+            number(self.per_connection / KIB),
             in_a_gigabyte(self.per_stream),
-            number(self.per_stream / 1e3),
+            number(self.per_stream / KIB),
             number(self.idle_commands),
         );
         let line = |rate: f64| {

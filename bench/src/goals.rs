@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::capacity::Capacity;
-use crate::machine::{Cores, allow_descriptors, load_average};
+use crate::machine::{Cores, KIB, allow_descriptors, load_average};
 use crate::peers::{
     AIOHTTP, API, HYPER, NGINX_RETURN, NGINX_STATIC, NO_PASSWORD, NOT_MODIFIED, Peers, WEBDIS, WRONG_PASSWORD,
 };
@@ -68,12 +68,12 @@ pub(crate) fn measure(effort: &Effort) -> Result<Found> {
     }
     eprintln!("memory, start, updater");
     let memory = footprint::memory(&system)?;
-    rows.push(Row::single("resident memory, idle", 8.0, "MB", memory.idle / 1e6));
+    rows.push(Row::single("resident memory, idle", 8.0, "MiB", memory.idle / KIB / KIB));
     rows.push(Row::single(
         "… for each of 10,000 idle keep-alive connections more",
         12.0,
-        "KB",
-        memory.per_connection / 1e3,
+        "KiB",
+        memory.per_connection / KIB,
     ));
     let starts = footprint::starts(&system, effort.starts)?;
     rows.push(Row::median("start to first 200, Redis ready", 20.0, "ms", &starts));

@@ -51,6 +51,9 @@ pub(crate) fn cpu_time(process: u32) -> Result<Duration> {
     Ok(TICK * ticks)
 }
 
+/// What `/proc` calls a kB, in bytes.
+pub(crate) const KIB: f64 = 1024.0;
+
 /// Resident memory of a process in bytes.
 pub(crate) fn resident(process: u32) -> Result<u64> {
     let status = read_to_string(format!("/proc/{process}/status")).context("a server has ended")?;
