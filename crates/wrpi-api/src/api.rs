@@ -1,6 +1,5 @@
 //! What the handlers share, and the answer to a request for the reading.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,6 +19,7 @@ use crate::cors::Origins;
 use crate::error::ApiError;
 use crate::guesses::Guesses;
 use crate::metrics::Metrics;
+use crate::serve::Activity;
 use crate::settings::AccessSettings;
 use crate::snapshot::{self, Snapshot};
 use crate::stream::HEARTBEAT;
@@ -83,10 +83,11 @@ impl Api {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Lets a request in that came from `peer`, and counts it where it is not.
-    pub(crate) fn admit(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Authenticated, ApiError> {
-        let admitted = self.authenticator.admit(headers, peer);
+    /// Lets a request in that came on the connection of `activity`, and counts whether it was.
+    pub(crate) fn admit(&self, headers: &HeaderMap, activity: &Activity) -> Result<Authenticated, ApiError> {
+        let admitted = self.authenticator.admit(headers, activity.peer());
         match &admitted {
+            Ok(_) => activity.admitted(),
             Err(ApiError::Unauthenticated) => self.metrics.auth_failures.inc(),
             Err(ApiError::Throttled(_)) => self.metrics.auth_throttled.inc(),
             _ => {}

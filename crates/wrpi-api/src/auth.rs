@@ -16,6 +16,7 @@ use crate::api::Api;
 use crate::client::ClientIpSource;
 use crate::error::ApiError;
 use crate::guesses::{Guesses, Throttled};
+use crate::serve::Activity;
 
 /// The standard alphabet; padding may be left out, as some clients do.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -98,16 +99,16 @@ impl From<Throttled> for ApiError {
     }
 }
 
-/// The other end of the connection that a request came on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+/// The connection that a request came on.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin(pub(crate) Arc<Activity>);
 
 impl FromRequestParts<Arc<Api>> for Authenticated {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
-        let Some(Peer(peer)) = parts.extensions.get() else { unreachable!("the service tells who asks") };
-        api.admit(&parts.headers, *peer)
+        let Some(Origin(activity)) = parts.extensions.get() else { unreachable!("the service tells who asks") };
+        api.admit(&parts.headers, activity)
     }
 }
 

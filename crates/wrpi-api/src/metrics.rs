@@ -66,7 +66,7 @@ impl Metrics {
                 &["listener"],
             )?,
             connections_evicted: IntCounterVec::new(
-                Opts::new("http_connections_evicted_total", "Connections at rest, closed to make room for new ones."),
+                Opts::new("http_connections_evicted_total", "Connections closed to make room for new ones."),
                 &["listener"],
             )?,
             auth_failures: IntCounter::new("wrpi_auth_failures_total", "Requests without the right password.")?,

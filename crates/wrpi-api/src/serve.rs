@@ -24,6 +24,7 @@ use connections::Connections;
 pub(crate) use connections::Limits;
 use public::Public;
 pub use tls::Certificates;
+pub(crate) use tracking::Activity;
 
 /// Probes and scrapes need few connections; they are not counted among those of the world.
 const ADMIN_CONNECTIONS: usize = 256;
@@ -33,7 +34,7 @@ const BACKLOG: u32 = 4096;
 
 /// The kernel's buffers of a connection, each way, in bytes; it takes twice that. More than a request or answer needs,
 /// and far less than the megabytes that it would give a client who writes and never reads.
-const SOCKET_BUFFER: u32 = 32 * 1024;
+const SOCKET_BUFFER: u32 = 16 * 1024;
 
 /// The bound sockets.
 #[derive(Debug)]

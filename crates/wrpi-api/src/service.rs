@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,11 +20,12 @@ use tower_service::Service as _;
 use tracing::{Level, debug, enabled, warn};
 
 use crate::api::{Api, security_headers};
-use crate::auth::Peer;
+use crate::auth::Origin;
 use crate::error::ApiError;
 use crate::metrics::route_of;
 use crate::request_id::{self, X_REQUEST_ID};
 use crate::router::{READING, router};
+use crate::serve::Activity;
 use crate::strict;
 
 /// The body of an answer, made here or by the router.
@@ -57,8 +57,8 @@ impl Endpoint {
         Self { router: router(api.clone()), api, mode }
     }
 
-    /// Answers `request`, which came from `peer`.
-    pub(crate) fn answer(self: &Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Answer {
+    /// Answers `request`, which came on the connection of `activity`.
+    pub(crate) fn answer(self: &Arc<Self>, request: Request<Incoming>, activity: &Arc<Activity>) -> Answer {
         let mut context = RequestContext::begin(&request);
         if let Err(refused) = strict::check(&request) {
             context.is_last = true;
@@ -67,11 +67,11 @@ impl Endpoint {
             self.api.origins.allow(request.headers(), answer.headers_mut());
             return Either::Left(ready(Ok(context.end(self, answer.map(Body::Left)))));
         }
-        if let Some(answer) = self.immediate(&request, context.route, peer) {
+        if let Some(answer) = self.immediate(&request, context.route, activity) {
             return Either::Left(ready(Ok(context.end(self, answer.map(Body::Left)))));
         }
         let (endpoint, mut router, mut request) = (self.clone(), self.router.clone(), request);
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Origin(activity.clone()));
         let answer = async move {
             let mut answer = router.call(request).await?;
             answer.headers_mut().extend(security_headers());
@@ -85,7 +85,7 @@ impl Endpoint {
         &self,
         request: &Request<Incoming>,
         route: &'static str,
-        peer: IpAddr,
+        activity: &Activity,
     ) -> Option<Response<Full<Bytes>>> {
         let headers = request.headers();
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -96,7 +96,7 @@ impl Endpoint {
         let mut answer = if self.mode == Mode::Redirect && !(is_read && route == "/") {
             with_common(redirect(request).unwrap_or_else(ApiError::response))
         } else if is_read && route == READING {
-            let answer = self.api.admit(headers, peer).and_then(|admitted| self.api.reading(admitted, headers));
+            let answer = self.api.admit(headers, activity).and_then(|admitted| self.api.reading(admitted, headers));
             answer.unwrap_or_else(|error| match error {
                 ApiError::Unauthenticated => self.api.unauthenticated.clone(),
                 other => with_common(other.response()),

@@ -26,7 +26,7 @@ use tracing::{debug, warn};
 
 use super::lines::StrictLines;
 use super::supervision::{Permit, Supervisor};
-use super::tracking::{Order, Tracked};
+use super::tracking::{Activity, Order, Tracked};
 
 /// How long to wait when the process has no descriptor left for a connection.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
@@ -37,6 +37,8 @@ const MAX_HEADERS: usize = 64;
 /// Requests side by side on a connection of HTTP/2: a page has one or two, and each may hold memory while its answer
 /// is not taken.
 const MAX_STREAMS: u32 = 32;
+/// What is encrypted of answers before the connection takes it, in bytes: a record.
+const TLS_BUFFER: usize = 16 * 1024;
 /// What may be sent of bodies before it is asked for, in bytes: none is wanted, and less is not allowed (RFC 9113, 6.9.2).
 const WINDOW: u32 = 65_535;
 
@@ -47,8 +49,8 @@ pub(super) trait Handler: Clone + Send + Sync + 'static {
     /// The answer, in time.
     type Future: Future<Output = Result<Response<Self::Body>, Infallible>> + Send + 'static;
 
-    /// Answers `request`, which came from `peer`.
-    fn handle(&self, request: Request<Incoming>, peer: IpAddr) -> Self::Future;
+    /// Answers `request`, which came on the connection of `activity`.
+    fn handle(&self, request: Request<Incoming>, activity: &Arc<Activity>) -> Self::Future;
 }
 
 /// How many connections a listener may have, and how long one may rest.
@@ -125,7 +127,7 @@ impl Connections {
     }
 
     fn serve(&self, stream: TcpStream, peer: IpAddr, tls: Option<&TlsAcceptor>, handler: &impl Handler) {
-        let Some(permit) = self.supervisor.admit(self.limits.connections) else {
+        let Some(permit) = self.supervisor.admit(self.limits.connections, peer) else {
             self.limits.refused.inc();
             return;
         };
@@ -134,8 +136,8 @@ impl Connections {
         self.tasks.spawn(async move {
             active.inc();
             let ended = match tls {
-                None => drive_http1(stream, permit, peer, handler).await,
-                Some(tls) => Box::pin(drive_tls(stream, tls, permit, peer, handler)).await,
+                None => drive_http1(stream, permit, handler).await,
+                Some(tls) => Box::pin(drive_tls(stream, tls, permit, handler)).await,
             };
             active.dec();
             if let Err(error) = ended {
@@ -145,58 +147,50 @@ impl Connections {
     }
 }
 
-async fn drive_tls(
-    stream: TcpStream,
-    tls: TlsAcceptor,
-    permit: Permit,
-    peer: IpAddr,
-    handler: impl Handler,
-) -> Result<(), String> {
+async fn drive_tls(stream: TcpStream, tls: TlsAcceptor, permit: Permit, handler: impl Handler) -> Result<(), String> {
     let mut handshake = pin!(timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)));
     let handshake = poll_fn(|cx| match permit.activity.order(cx) {
         Order::Serve => handshake.as_mut().poll(cx).map_err(|late| late.to_string()),
         _ => Poll::Ready(Err("told to end during the handshake".to_owned())),
     });
-    let stream = handshake.await?.map_err(|error| error.to_string())?;
+    let mut stream = handshake.await?.map_err(|error| error.to_string())?;
+    stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        drive_http2(stream, permit, peer, handler).await
+        drive_http2(stream, permit, handler).await
     } else {
-        drive_http1(stream, permit, peer, handler).await
+        drive_http1(stream, permit, handler).await
     }
 }
 
 async fn drive_http1(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     permit: Permit,
-    peer: IpAddr,
     handler: impl Handler,
 ) -> Result<(), String> {
-    let service = tracked(&permit, peer, handler);
+    let service = tracked(&permit, handler);
     let stream = Tracked { stream: TokioIo::new(StrictLines::new(stream)), activity: permit.activity.clone() };
     let mut http1 = http1::Builder::new();
     http1.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
-    drive(Box::pin(http1.serve_connection(stream, service)), permit).await
+    drive(permit, Box::pin(http1.serve_connection(stream, service))).await
 }
 
 async fn drive_http2(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     permit: Permit,
-    peer: IpAddr,
     handler: impl Handler,
 ) -> Result<(), String> {
     permit.is_not_serial();
-    let service = tracked(&permit, peer, handler);
+    let service = tracked(&permit, handler);
     let stream = Tracked { stream: TokioIo::new(stream), activity: permit.activity.clone() };
     let mut http2 = http2::Builder::new(TokioExecutor::new());
     http2.max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEAD as u32);
     http2.initial_connection_window_size(WINDOW).initial_stream_window_size(WINDOW);
-    drive(Box::pin(http2.serve_connection(stream, service)), permit).await
+    drive(permit, Box::pin(http2.serve_connection(stream, service))).await
 }
 
 /// Handles requests of a connection, and notes that they come and how they are answered.
 fn tracked<H: Handler>(
     permit: &Permit,
-    peer: IpAddr,
     handler: H,
 ) -> impl Service<
     Request<Incoming>,
@@ -207,15 +201,17 @@ fn tracked<H: Handler>(
     let activity = permit.activity.clone();
     service_fn(move |request| {
         activity.request_came();
+        let answer = handler.handle(request, &activity);
         let activity = activity.clone();
-        handler.handle(request, peer).inspect_ok(move |answer| activity.answered(answer))
+        answer.inspect_ok(move |answer| activity.answered(answer))
     })
 }
 
-/// Runs a connection to its end, obeying its supervisor. It is boxed, or the task would have room for it twice.
+/// Runs a connection to its end, obeying its supervisor. It is boxed, or the task would have room for it twice;
+/// and it ends before its permit does.
 async fn drive(
-    mut connection: Pin<Box<impl GracefulConnection<Error: ToString>>>,
     permit: Permit,
+    mut connection: Pin<Box<impl GracefulConnection<Error: ToString>>>,
 ) -> Result<(), String> {
     let mut is_finishing = false;
     poll_fn(|cx| {
@@ -226,7 +222,7 @@ async fn drive(
                 is_finishing = true;
                 connection.as_mut().graceful_shutdown();
             }
-            Order::Cut => return Poll::Ready(Err("too slow".to_owned())),
+            Order::Cut => return Poll::Ready(Err("too slow, or others needed the room".to_owned())),
         }
         connection.as_mut().poll(cx).map_err(|error| error.to_string())
     })

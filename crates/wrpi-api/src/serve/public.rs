@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use tracing::warn;
 
 use super::connections::{Connections, Handler};
 use super::descriptors;
+use super::tracking::Activity;
 use crate::api::Api;
 use crate::service::{self, Endpoint, Mode};
 use crate::settings::HttpSettings;
@@ -86,8 +86,8 @@ impl Handler for Arc<Endpoint> {
     type Body = service::Body;
     type Future = service::Answer;
 
-    fn handle(&self, request: Request<Incoming>, peer: IpAddr) -> Self::Future {
-        Endpoint::answer(self, request, peer)
+    fn handle(&self, request: Request<Incoming>, activity: &Arc<Activity>) -> Self::Future {
+        Endpoint::answer(self, request, activity)
     }
 }
 
@@ -95,7 +95,7 @@ impl Handler for axum::Router {
     type Body = axum::body::Body;
     type Future = RouteFuture<Infallible>;
 
-    fn handle(&self, request: Request<Incoming>, _: IpAddr) -> Self::Future {
+    fn handle(&self, request: Request<Incoming>, _: &Arc<Activity>) -> Self::Future {
         self.clone().call(request)
     }
 }

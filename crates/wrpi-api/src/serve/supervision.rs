@@ -2,12 +2,13 @@
 //!
 //! One task looks after all of them, so that a request costs no timer.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus::IntCounter;
 use slab::Slab;
-use tokio::time::interval;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::tracking::{Activity, Order};
 
@@ -26,8 +27,8 @@ pub(super) struct Supervisor {
 #[derive(Debug, Default)]
 struct Table {
     connections: Slab<Supervised>,
-    /// Those that may make room, the longest at rest last; `None` until it is asked for after a look at all.
-    at_rest: Option<Vec<(usize, Arc<Activity>)>>,
+    /// Those that may make room, the first to do so last; `None` until it is asked for after a look at all.
+    dispensable: Option<Vec<(usize, Arc<Activity>)>>,
 }
 
 #[derive(Debug)]
@@ -35,9 +36,10 @@ struct Supervised {
     activity: Arc<Activity>,
     /// Whether requests come one after the other, so that an incomplete head can be told from other bytes.
     is_serial: bool,
-    /// How many requests had come when it was last looked at; `None` before.
+    /// How many requests had come when it was last looked at, and been let in; `None` before.
     requests: Option<u32>,
-    time_since_request: Duration,
+    admissions: Option<u32>,
+    time_since_admission: Duration,
     time_in_head: Duration,
     time_at_rest: Duration,
 }
@@ -72,16 +74,16 @@ impl Supervisor {
         Self { table: Mutex::default(), evicted }
     }
 
-    /// Permits a new connection. Where `most` are open, the one whose last request is longest ago is cut for it, so
-    /// that nobody who only holds connections keeps others out; `None` if none has been without a request since it
-    /// was last looked at, or all of those stream.
-    pub(super) fn admit(self: &Arc<Self>, most: usize) -> Option<Permit> {
+    /// Permits a new connection from `peer`. Where `most` are open, one is cut for it: of those that never had a request
+    /// let in the oldest, else the one whose last is longest ago. So nobody without the password keeps others out.
+    /// `None` if all have been let in since they were last looked at, or are new, or stream.
+    pub(super) fn admit(self: &Arc<Self>, most: usize, peer: IpAddr) -> Option<Permit> {
         let mut table = self.lock();
         if table.connections.len() >= most {
             table.evict()?;
             self.evicted.inc();
         }
-        let activity = Arc::new(Activity::new());
+        let activity = Arc::new(Activity::new(peer));
         let key = table.connections.insert(Supervised::new(activity.clone()));
         Some(Permit { supervisor: self.clone(), key, activity })
     }
@@ -94,6 +96,8 @@ impl Supervisor {
     /// Ends, for ever, connections at rest for `idle_timeout`, or on which a request's head takes too long.
     pub(super) async fn supervise(&self, idle_timeout: Duration) {
         let mut ticks = interval(INTERVAL.min(idle_timeout));
+        // After a standstill, what has come meanwhile is to be read before it is judged.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             self.look(ticks.period(), idle_timeout);
@@ -103,7 +107,7 @@ impl Supervisor {
     /// Looks at what happened in the last `period`.
     fn look(&self, period: Duration, idle_timeout: Duration) {
         let mut table = self.lock();
-        table.at_rest = None;
+        table.dispensable = None;
         for (_, connection) in &mut table.connections {
             match connection.check(period, idle_timeout) {
                 Order::Serve => {}
@@ -124,14 +128,14 @@ impl Table {
     }
 
     fn evict(&mut self) -> Option<()> {
-        let mut at_rest = self.at_rest.take().unwrap_or_else(|| {
+        let mut dispensable = self.dispensable.take().unwrap_or_else(|| {
             let mut candidates: Vec<_> = self.connections.iter().filter(|(_, found)| found.may_make_room()).collect();
-            candidates.sort_by_key(|(_, found)| found.time_since_request);
+            candidates.sort_by_key(|(_, found)| (found.admissions == Some(0), found.time_since_admission));
             candidates.into_iter().map(|(key, found)| (key, found.activity.clone())).collect()
         });
-        let evicted = std::iter::from_fn(|| at_rest.pop())
+        let evicted = std::iter::from_fn(|| dispensable.pop())
             .find(|(key, activity)| self.supervised(*key, activity).is_some_and(|found| found.may_make_room()));
-        self.at_rest = Some(at_rest);
+        self.dispensable = Some(dispensable);
         evicted.map(|(key, activity)| {
             activity.give(Order::Cut);
             self.connections.remove(key);
@@ -141,14 +145,15 @@ impl Table {
 
 impl Supervised {
     fn new(activity: Arc<Activity>) -> Self {
-        let (requests, time_since_request, time_in_head, time_at_rest) = Default::default();
-        Self { activity, is_serial: true, requests, time_since_request, time_in_head, time_at_rest }
+        let (requests, admissions) = Default::default();
+        let (time_since_admission, time_in_head, time_at_rest) = Default::default();
+        Self { activity, is_serial: true, requests, admissions, time_since_admission, time_in_head, time_at_rest }
     }
 
-    /// Whether no request has come for a while, and nothing streams.
+    /// Whether no request has been let in for a while, and nothing streams.
     fn may_make_room(&self) -> bool {
-        !self.time_since_request.is_zero()
-            && self.requests == Some(self.activity.requests())
+        !self.time_since_admission.is_zero()
+            && self.admissions == Some(self.activity.admissions())
             && !self.activity.is_streaming()
     }
 
@@ -156,10 +161,12 @@ impl Supervised {
     fn check(&mut self, period: Duration, idle_timeout: Duration) -> Order {
         let requests = self.activity.requests();
         let requested = self.requests.replace(requests) != Some(requests);
+        let admissions = self.activity.admissions();
+        let admitted = self.admissions.replace(admissions) != Some(admissions);
         // In HTTP/2 there is much to send that asks for nothing.
         let moved = self.activity.take_moved() && (self.is_serial || self.activity.is_streaming());
         let grown = |time: Duration, goes_on: bool| if goes_on { time + period } else { Duration::ZERO };
-        self.time_since_request = grown(self.time_since_request, !requested);
+        self.time_since_admission = grown(self.time_since_admission, !admitted);
         self.time_in_head = grown(self.time_in_head, self.is_serial && self.activity.is_in_head() && !requested);
         self.time_at_rest = grown(self.time_at_rest, !requested && !moved);
         if self.time_in_head > HEAD_TIMEOUT || self.time_at_rest > idle_timeout + period {
@@ -183,6 +190,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
     const IDLE: Duration = Duration::from_secs(75);
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn streaming() -> Response<Body> {
         Response::new(Body::from_stream(pending::<Result<&str, axum::Error>>()))
@@ -190,7 +198,7 @@ mod tests {
 
     /// The order after so many seconds, in each of which `happens` happens.
     fn order_after(seconds: u32, is_serial: bool, happens: impl Fn(u32, &Activity)) -> Order {
-        let mut connection = Supervised { is_serial, ..Supervised::new(Arc::new(Activity::new())) };
+        let mut connection = Supervised { is_serial, ..Supervised::new(Arc::new(Activity::new(PEER))) };
         let orders = (0..seconds).map(|second| {
             happens(second, &connection.activity);
             connection.check(SECOND, IDLE)
@@ -241,23 +249,31 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_without_a_request_makes_room_and_what_asks_or_streams_does_not() {
+    fn strangers_make_room_before_others_and_who_is_let_in_or_streams_does_not() {
         let supervisor = Arc::new(Supervisor::new(IntCounter::new("evicted", "-").unwrap()));
-        let permits: Vec<_> = (0..4).map(|_| supervisor.admit(4).unwrap()).collect();
-        let [_, old, streams, asks] = &permits[..] else { unreachable!() };
+        let permits: Vec<_> = (0..5).map(|_| supervisor.admit(5, PEER).unwrap()).collect();
+        let [early, late, streams, asks, asks_in_vain] = &permits[..] else { unreachable!() };
         streams.activity.answered(&streaming());
+        [early, late, asks].iter().for_each(|permit| permit.activity.admitted());
         supervisor.look(SECOND, IDLE);
-        assert!(supervisor.admit(4).is_none(), "all have just come");
-        old.activity.request_came();
+        assert!(supervisor.admit(5, PEER).is_none(), "all have just come");
+        late.activity.admitted();
         supervisor.look(SECOND, IDLE);
         supervisor.look(SECOND, IDLE);
-        asks.activity.request_came();
-        let first = supervisor.admit(4);
-        let order = |permit: &Permit| permit.activity.order(&Context::from_waker(Waker::noop()));
-        assert!(permits.iter().map(order).eq([Order::Cut, Order::Serve, Order::Serve, Order::Serve]));
-        let second = supervisor.admit(4);
-        assert!(permits.iter().map(order).eq([Order::Cut, Order::Cut, Order::Serve, Order::Serve]));
-        assert!(first.is_some() && second.is_some() && supervisor.admit(4).is_none());
-        assert_eq!(supervisor.evicted.get(), 2);
+        asks.activity.admitted();
+        asks_in_vain.activity.request_came();
+        let cut = || {
+            let order = |permit: &Permit| permit.activity.order(&Context::from_waker(Waker::noop()));
+            permits.iter().map(|permit| order(permit) == Order::Cut).collect::<Vec<_>>()
+        };
+        let mut new = Vec::new();
+        for expected in
+            [[false, false, false, false, true], [true, false, false, false, true], [true, true, false, false, true]]
+        {
+            new.extend(supervisor.admit(5, PEER));
+            assert_eq!(cut(), expected);
+        }
+        assert!(new.len() == 3 && supervisor.admit(5, PEER).is_none());
+        assert_eq!(supervisor.evicted.get(), 3);
     }
 }

@@ -1,6 +1,7 @@
 //! What a connection and its supervisor share, and the byte stream that keeps it up to date.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
@@ -22,23 +23,35 @@ pub(super) enum Order {
     Cut,
 }
 
-/// What a connection does, as its supervisor sees it, and what it is told to do.
+/// Whose a connection is, what it does, and what it is told to do.
 #[derive(Debug)]
-pub(super) struct Activity {
+pub(crate) struct Activity {
+    peer: IpAddr,
     moved: AtomicBool,
     in_head: AtomicBool,
     streaming: AtomicBool,
     requests: AtomicU32,
+    admitted: AtomicU32,
     order: AtomicU8,
     waker: AtomicWaker,
 }
 
 impl Activity {
-    /// That of a new connection: it is to send a head, and its first look may be near, since which it has not rested.
-    pub(super) fn new() -> Self {
+    /// That of a new connection from `peer`: it is to send a head, and has not rested, however near the next look is.
+    pub(super) fn new(peer: IpAddr) -> Self {
         let (moved, in_head) = (AtomicBool::new(true), AtomicBool::new(true));
-        let (streaming, requests, order, waker) = Default::default();
-        Self { moved, in_head, streaming, requests, order, waker }
+        let (streaming, requests, admitted, order, waker) = Default::default();
+        Self { peer, moved, in_head, streaming, requests, admitted, order, waker }
+    }
+
+    /// The address of its other end.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// Notes that a request was let in: it had the password.
+    pub(crate) fn admitted(&self) {
+        self.admitted.fetch_add(1, Relaxed);
     }
 
     /// Notes that bytes have come.
@@ -78,6 +91,11 @@ impl Activity {
     /// How many requests have come.
     pub(super) fn requests(&self) -> u32 {
         self.requests.load(Relaxed)
+    }
+
+    /// How many of them were let in.
+    pub(super) fn admissions(&self) -> u32 {
+        self.admitted.load(Relaxed)
     }
 
     /// The order of now; the task of `cx` is woken when it changes.

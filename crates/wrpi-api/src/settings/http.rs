@@ -60,7 +60,7 @@ pub fn help(default_host: IpAddr, password_default: &str) -> String {
   TLS_LISTEN_ADDR     the public listener over TLS [{default_host}:8443]
   PLAIN_HTTP          with HTTPS on, redirect or serve: what LISTEN_ADDR does [redirect]
   ADMIN_ADDR          the listener for /livez, /readyz and /metrics [{default_host}:9090]
-  MAX_CONNECTIONS     how many connections the public listeners take; then those at rest make room [10000]
+  MAX_CONNECTIONS     how many connections the public listeners take; then strangers make room [10000]
   IDLE_TIMEOUT        how long a connection may rest [75s]
   AUTH_GUESSES        how many different wrong passwords a client may try at once, up to 100; 0 is no limit [10]
   AUTH_GUESS_REFILL   the time after which it may try one more [30s]

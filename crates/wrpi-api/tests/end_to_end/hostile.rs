@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wrpi_test::{Connection, PATIENCE, eventually, send};
+use wrpi_test::{PATIENCE, eventually};
 
 use crate::api::Api;
 
@@ -211,22 +211,4 @@ fn a_crowd_of_unfinished_heads_takes_little_memory_and_gives_it_back() {
     assert!(each < 64, "{each} KiB for each");
     drop(crowd);
     eventually(|| api.service.descriptors(), |now| *now <= descriptors);
-}
-
-#[test]
-fn a_crowd_is_turned_away_at_the_limit_and_probes_are_not() {
-    let (api, _redis) = Api::start(&[("MAX_CONNECTIONS", "20")]);
-    eventually(|| api.metric(ACTIVE), |active| active == "0");
-    let open = || Connection::open(&api.address).unwrap();
-    let mut crowd: Vec<_> = (0..20).map(|_| open()).collect();
-    for connection in &mut crowd {
-        assert_eq!(connection.request("GET", "/", &[]).unwrap().status, 200);
-    }
-    for _ in 0..20 {
-        assert_eq!(statuses(connect(&api)), NONE);
-        assert_eq!(send(&api.admin, "GET", "/readyz", &[]).status, 200);
-    }
-    assert_eq!(crowd[0].request("GET", "/", &[]).unwrap().status, 200);
-    crowd.pop();
-    eventually(|| open().request("GET", "/", &[]).is_ok(), |is_served| *is_served);
 }

@@ -36,7 +36,7 @@ fn above_the_limit_connections_are_closed_and_the_admin_listener_goes_on() {
 }
 
 #[test]
-fn who_only_holds_connections_makes_room_for_who_asks_and_streams_stay() {
+fn strangers_make_room_for_who_has_the_password_and_streams_stay() {
     let https = Https::start(&[("MAX_CONNECTIONS", "5"), ("PLAIN_HTTP", "serve")]);
     let api = &https.api;
     let evicted = || api.metric(r#"http_connections_evicted_total{listener="public"}"#).parse::<u32>().unwrap();
@@ -47,11 +47,19 @@ fn who_only_holds_connections_makes_room_for_who_asks_and_streams_stay() {
     let mut held = https.open_http2();
     held.write_all(&frames::opening()).unwrap();
     let mut silent = Connection::open(&api.address).unwrap();
-    let mut idle = served(api).unwrap();
-    let mut new: Vec<_> = (0..4).map(|_| eventually(|| served(api), Option::is_some).unwrap()).collect();
+    let mut asking = served(api).unwrap();
+    let credentials = basic(&format!("any:{}", api.password));
+    let headers = [("Authorization", credentials.as_str())];
+    let mut newcomer = || {
+        // The last of the strangers to go may be gone already.
+        let _ = asking.request("GET", "/", &[]);
+        let mut connection = Connection::open(&api.address).unwrap();
+        connection.request("GET", "/v0/wrpi", &headers).ok().map(|_| connection)
+    };
+    let mut new: Vec<_> = (0..4).map(|_| eventually(&mut newcomer, Option::is_some).unwrap()).collect();
     assert_eq!(evicted(), 4);
-    assert!(new.iter_mut().all(|connection| connection.request("GET", "/", &[]).is_ok()));
-    assert!(trickling.is_closed() && silent.is_closed() && idle.is_closed());
+    assert!(new.iter_mut().all(|connection| connection.request("GET", "/v0/wrpi", &headers).is_ok()));
+    assert!(trickling.is_closed() && silent.is_closed() && asking.is_closed());
     assert_eq!(held.read_to_end(&mut Vec::new()).map_err(|error| error.kind()).err(), Some(ErrorKind::UnexpectedEof));
     https.redis.write("1.000", TIMESTAMP);
     for value in [VALUE, "1.000"] {
