@@ -70,10 +70,12 @@ impl Endpoint {
         if let Some(answer) = self.immediate(&request, context.route, activity) {
             return Either::Left(ready(Ok(context.end(self, answer.map(Body::Left)))));
         }
-        let (endpoint, mut router, mut request) = (self.clone(), self.router.clone(), request);
+        let (endpoint, activity) = (self.clone(), activity.clone());
+        let (mut router, mut request) = (self.router.clone(), request);
         request.extensions_mut().insert(Origin(activity.clone()));
         let answer = async move {
             let mut answer = router.call(request).await?;
+            activity.answered(&answer);
             answer.headers_mut().extend(security_headers());
             Ok(context.end(&endpoint, answer.map(Body::Right)))
         };

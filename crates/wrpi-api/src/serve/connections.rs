@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::TryFutureExt;
 use http::{Request, Response};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::server::conn::{http1, http2};
@@ -188,22 +187,15 @@ async fn drive_http2(
     drive(permit, Box::pin(http2.serve_connection(stream, service))).await
 }
 
-/// Handles requests of a connection, and notes that they come and how they are answered.
+/// Handles the requests of a connection, and notes that they come.
 fn tracked<H: Handler>(
     permit: &Permit,
     handler: H,
-) -> impl Service<
-    Request<Incoming>,
-    Response = Response<H::Body>,
-    Error = Infallible,
-    Future = impl Future<Output = Result<Response<H::Body>, Infallible>> + Send + use<H>,
-> + use<H> {
+) -> impl Service<Request<Incoming>, Response = Response<H::Body>, Error = Infallible, Future = H::Future> + use<H> {
     let activity = permit.activity.clone();
     service_fn(move |request| {
         activity.request_came();
-        let answer = handler.handle(request, &activity);
-        let activity = activity.clone();
-        answer.inspect_ok(move |answer| activity.answered(answer))
+        handler.handle(request, &activity)
     })
 }
 

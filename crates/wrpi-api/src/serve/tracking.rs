@@ -67,7 +67,7 @@ impl Activity {
     }
 
     /// Notes whether an answer goes on for nobody knows how long.
-    pub(super) fn answered<B: Body>(&self, answer: &Response<B>) {
+    pub(crate) fn answered<B: Body>(&self, answer: &Response<B>) {
         if answer.body().size_hint().exact().is_none() {
             self.streaming.store(true, Relaxed);
         }
