@@ -48,6 +48,14 @@ fn a_given_password_is_used_and_not_printed() {
 }
 
 #[test]
+fn a_password_file_that_is_empty_is_an_error_and_no_password_is_made() {
+    let mut service = Service::spawn(STANDALONE, [("APP_PASSWORD_FILE", "/dev/null")]);
+    assert_eq!(service.wait().code(), Some(2));
+    let problem = "APP_PASSWORD is unset or empty; allowed: a password, here or in APP_PASSWORD_FILE";
+    assert_eq!(service.output(), [problem]);
+}
+
+#[test]
 fn the_page_has_an_origin_of_its_own_and_asks_this_api_alone() {
     let (mut service, _, address) = start(&[("PAGE_ADDR", "127.0.0.1:0")]);
     let page = service.printed(|line| line.strip_prefix("page: http://").map(str::to_owned));
