@@ -71,6 +71,31 @@ fn signs_of_life_do_not_keep_a_connection_that_asks_for_nothing() {
     assert!(begin.elapsed() >= Duration::from_secs(2));
 }
 
+/// 32 answers that are not taken, and signs of life whose answers are not read: no connection costs more than this.
+#[test]
+fn a_connection_at_its_worst_takes_no_more_than_the_manifests_reckon_with() {
+    const CONNECTIONS: u64 = 20;
+    let https = Https::start(&[]);
+    let requests = streams(32).flat_map(|stream| get(stream, INDEX)).collect();
+    let begin = [opening(), window(0), requests].concat();
+    let pings = frame(PING, 0, 0, &[0; 8]).repeat(1_000);
+    let hold = |_| {
+        let mut stream = https.open_http2();
+        stream.write_all(&begin).unwrap();
+        stream.sock.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+        while stream.write_all(&pings).is_ok() {}
+        stream
+    };
+    // The first ones pay for what all share.
+    let mut held: Vec<_> = (0..5).map(hold).collect();
+    let before = https.api.service.resident_kib();
+    held.extend((0..CONNECTIONS).map(hold));
+    // The kernel has the rest of 256 KiB: twice 16 KiB each way.
+    let each = https.api.service.resident_kib().saturating_sub(before) / CONNECTIONS;
+    assert!(each < 256 - 64, "{each} KiB for each");
+    assert_eq!(https.api.metric(r#"http_connections_active{listener="public"}"#), held.len().to_string());
+}
+
 #[test]
 fn a_connection_has_no_more_than_32_streams_at_once() {
     let https = Https::start(&[]);
