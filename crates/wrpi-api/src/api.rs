@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wrpi_core::Reading;
 
-use crate::auth::{Authenticated, Authenticator, Password};
-use crate::cors::Origins;
+use crate::auth::{Authenticated, Authenticator, Passwords};
+use crate::cors::AllowedOrigins;
 use crate::error::ApiError;
 use crate::guesses::Guesses;
 use crate::metrics::Metrics;
@@ -28,7 +28,7 @@ use crate::stream::HEARTBEAT;
 pub struct Api {
     authenticator: Authenticator,
     pub(crate) latest: watch::Receiver<Option<Arc<Snapshot>>>,
-    pub(crate) origins: Origins,
+    pub(crate) origins: AllowedOrigins,
     pub(crate) metrics: Metrics,
     /// On the answers made before the router.
     pub(crate) common: HeaderMap,
@@ -42,18 +42,18 @@ pub struct Api {
 }
 
 impl Api {
-    /// An API that admits `password` and serves the latest of `readings`. Needs a tokio runtime.
+    /// An API that admits `passwords` and serves the latest of `readings`. Needs a tokio runtime.
     ///
     /// # Errors
     ///
     /// When `registry` has metrics of the same names already.
     pub fn new(
-        password: Password,
+        passwords: Passwords,
         access: AccessSettings,
         readings: watch::Receiver<Option<Reading>>,
         registry: &Registry,
     ) -> Result<Self, prometheus::Error> {
-        let AccessSettings { guess_limit, client_ip, origins } = access;
+        let AccessSettings { throttle, client_ip, origins } = access;
         let metrics = Metrics::register(registry, readings.clone())?;
         let mut common = origins.headers();
         common.extend(security_headers());
@@ -61,7 +61,7 @@ impl Api {
         unauthenticated.headers_mut().extend(common.clone());
         Ok(Self {
             unauthenticated,
-            authenticator: Authenticator { password, guesses: guess_limit.and_then(Guesses::new), client_ip },
+            authenticator: Authenticator { passwords, guesses: throttle.and_then(Guesses::new), client_ip },
             latest: snapshot::render(readings, common.clone()),
             common,
             origins,

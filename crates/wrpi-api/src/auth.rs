@@ -43,6 +43,23 @@ impl Password {
     }
 }
 
+/// The password of now, and during a change the one of before, which is accepted too.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    /// The password.
+    pub current: Password,
+    /// The password before the last change, if clients may still send it.
+    pub previous: Option<Password>,
+}
+
+impl Passwords {
+    /// Compares with both, always, so that the time does not tell which one was given.
+    fn accept(&self, given: &[u8]) -> bool {
+        let is_previous = self.previous.as_ref().is_some_and(|previous| previous.equals(given));
+        self.current.equals(given) | is_previous
+    }
+}
+
 /// What stands behind the first colon of Basic credentials; `None` where they are no such.
 fn given_password(credentials: &[u8]) -> Option<Vec<u8>> {
     let (scheme, rest) = credentials.split_at(credentials.iter().position(|b| *b == b' ')?);
@@ -66,7 +83,7 @@ fn password_of(headers: &HeaderMap) -> Option<Vec<u8>> {
 
 /// What a request must pass to be answered with a reading.
 pub(crate) struct Authenticator {
-    pub(crate) password: Password,
+    pub(crate) passwords: Passwords,
     pub(crate) guesses: Option<Guesses>,
     pub(crate) client_ip: ClientIpSource,
 }
@@ -83,7 +100,7 @@ impl Authenticator {
             guesses.check(client)?;
         }
         let given = password_of(headers).ok_or(ApiError::Unauthenticated)?;
-        if self.password.equals(&given) {
+        if self.passwords.accept(&given) {
             return Ok(Authenticated(()));
         }
         if let Some((guesses, client)) = guesses {

@@ -18,14 +18,14 @@ const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
 
 /// The origins whose pages may call the API.
 #[derive(Clone, Debug)]
-pub enum Origins {
+pub enum AllowedOrigins {
     /// Every page.
     Any,
     /// The pages of these, as a browser sends them in `Origin`.
     These(Vec<HeaderValue>),
 }
 
-impl Origins {
+impl AllowedOrigins {
     /// Reads `*` or a comma-separated list such as `https://app.example.com, http://localhost:3000`.
     pub fn parse(text: &str) -> Option<Self> {
         if text.trim() == "*" {
@@ -67,7 +67,7 @@ impl Origins {
         headers
     }
 
-    /// Completes [`Origins::headers`] on `answer` for the origin that `request` names.
+    /// Completes [`AllowedOrigins::headers`] on `answer` for the origin that `request` names.
     pub(crate) fn allow(&self, request: &HeaderMap, answer: &mut HeaderMap) {
         if let Self::These(origins) = self
             && let Some(origin) = request.get(ORIGIN)

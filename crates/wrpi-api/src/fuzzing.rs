@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use http::HeaderMap;
 
 use crate::auth::Authenticator;
-use crate::{ClientIpSource, Password};
+use crate::{ClientIpSource, Password, Passwords};
 
 /// Whether a request with `headers` has the password.
 pub fn admits(password: &Password, headers: &HeaderMap) -> bool {
-    let authenticator =
-        Authenticator { password: password.clone(), guesses: None, client_ip: ClientIpSource::Connection };
+    let passwords = Passwords { current: password.clone(), previous: None };
+    let authenticator = Authenticator { passwords, guesses: None, client_ip: ClientIpSource::Connection };
     authenticator.admit(headers, IpAddr::V4(Ipv4Addr::LOCALHOST)).is_ok()
 }
 

@@ -24,7 +24,7 @@ const PASSWORDS: usize = 16;
 
 /// How many guesses a client has.
 #[derive(Clone, Copy, Debug)]
-pub struct GuessLimit {
+pub struct ThrottleLimit {
     /// How many at once.
     pub burst: NonZeroU32,
     /// The time after which one more is allowed.
@@ -36,7 +36,7 @@ type Bucket = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, StateInformat
 /// What is known of the clients that guessed wrong.
 pub(crate) struct Guesses {
     quota: Quota,
-    limit: GuessLimit,
+    limit: ThrottleLimit,
     clients: Cache<IpAddr, Arc<Mutex<Client>>>,
     /// Random, so that what is kept of a password tells nothing without this process's memory.
     hasher: RandomState,
@@ -54,7 +54,7 @@ struct Client {
 pub(crate) struct Throttled(pub(crate) Duration);
 
 impl Guesses {
-    pub(crate) fn new(limit: GuessLimit) -> Option<Self> {
+    pub(crate) fn new(limit: ThrottleLimit) -> Option<Self> {
         Some(Self {
             quota: Quota::with_period(limit.refill)?.allow_burst(limit.burst),
             limit,
@@ -89,7 +89,7 @@ impl Client {
         }
     }
 
-    fn wrong(&mut self, hash: u64, limit: GuessLimit, now: Instant) -> Result<(), Throttled> {
+    fn wrong(&mut self, hash: u64, limit: ThrottleLimit, now: Instant) -> Result<(), Throttled> {
         self.check(now)?;
         if self.tried.contains(&hash) {
             return Ok(());
@@ -119,7 +119,7 @@ mod tests {
     const ELSEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
 
     fn guesses(burst: u32, refill: Duration) -> Guesses {
-        Guesses::new(GuessLimit { burst: NonZeroU32::new(burst).unwrap(), refill }).unwrap()
+        Guesses::new(ThrottleLimit { burst: NonZeroU32::new(burst).unwrap(), refill }).unwrap()
     }
 
     #[test]

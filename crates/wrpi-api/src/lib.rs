@@ -25,9 +25,9 @@ mod stream;
 mod strict;
 
 pub use api::Api;
-pub use auth::Password;
+pub use auth::{Password, Passwords};
 pub use client::ClientIpSource;
-pub use cors::Origins;
-pub use guesses::GuessLimit;
+pub use cors::AllowedOrigins;
+pub use guesses::ThrottleLimit;
 pub use serve::{Certificates, Listeners, serve};
 pub use settings::{AccessSettings, HttpSettings, Settings, TlsSettings, help};

@@ -27,6 +27,6 @@ async fn run() -> anyhow::Result<()> {
     tokio::spawn(feed::follow(settings.store, settings.heartbeat, metrics, sender));
 
     let listeners = Listeners::bind(&settings.http)?;
-    let api = Api::new(settings.password, settings.access, readings, &registry)?;
+    let api = Api::new(settings.passwords, settings.access, readings, &registry)?;
     serve(listeners, api, settings.http, registry, shutdown::signal()?).await
 }

@@ -32,7 +32,7 @@ async fn run() -> anyhow::Result<()> {
     let url = settings::url(&listeners)?;
     println!("curl -u {} {url}/v0/wrpi", settings.curl_user);
     let registry = Registry::new();
-    let api = Api::new(settings.password, settings.access, readings, &registry)?;
+    let api = Api::new(settings.passwords, settings.access, readings, &registry)?;
     tokio::select! {
         served = serve(listeners, api, settings.http, registry, shutdown::signal()?) => served,
         failed = page::serve(settings.page, &url) => failed,
