@@ -30,4 +30,4 @@ pub use client::ClientIpSource;
 pub use cors::AllowedOrigins;
 pub use guesses::ThrottleLimit;
 pub use serve::{Certificates, Listeners, serve};
-pub use settings::{AccessSettings, HttpSettings, Settings, TlsSettings, help};
+pub use settings::{AccessSettings, HttpSettings, Settings, TlsSettings};

@@ -10,7 +10,7 @@ use redis::{
 };
 use secrecy::ExposeSecret;
 
-pub use self::settings::{Settings, Tls, help};
+pub use self::settings::{Settings, Tls};
 use crate::{Reading, ReadingError};
 
 /// The prefix of both keys, as a tracking client subscribes to it.

@@ -48,7 +48,8 @@ impl Public {
         settings: &HttpSettings,
     ) -> anyhow::Result<Self> {
         let endpoint = |mode| Arc::new(Endpoint::new(api.clone(), mode));
-        let plain_mode = if settings.redirects() { Mode::Redirect } else { Mode::Plain };
+        let plain_mode =
+            if settings.tls.as_ref().is_some_and(|tls| tls.redirect) { Mode::Redirect } else { Mode::Plain };
         let mut ports = vec![Port { listener: plain, tls: None, endpoint: endpoint(plain_mode) }];
         if let (Some(listener), Some(tls)) = (tls, &settings.tls) {
             let tls = Some(tls.certificates.acceptor()?);

@@ -24,4 +24,5 @@ mod stop;
 mod store;
 mod store_faults;
 mod stream;
+mod unread_log;
 mod whole_system;
