@@ -4,6 +4,7 @@
 
 mod api;
 mod certificates;
+mod command_line;
 mod contract;
 mod deadlines;
 mod floods;

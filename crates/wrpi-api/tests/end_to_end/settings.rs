@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::process::Command;
 
 use tempfile::NamedTempFile;
 use wrpi_test::{Authority, Service, random_password};
 
 use crate::api::Api;
+use crate::command_line::{listed, print};
 
 const API: &str = env!("CARGO_BIN_EXE_wrpi-api");
 
@@ -27,20 +27,7 @@ const LOG: &str = "off, error, warn, info, debug or trace, alone or with modules
 const ORIGINS: &str = "*, or comma-separated origins such as https://app.example.com or http://localhost:3000";
 const SECRET: &str = "up to 4096 bytes of UTF-8 text without control characters";
 const SECRET_FILE: &str =
-    "a file of up to 4096 bytes of UTF-8 text without control characters, but for a line end at its end";
-
-/// The names of the variables that `--help` lists.
-fn listed(help: &str) -> BTreeSet<&str> {
-    let settings = help.split_once("Environment variables [default]:\n").unwrap().1;
-    let names = settings.lines().filter_map(|line| Some(line.strip_prefix("  ")?.split_once(" [")?.0));
-    names.filter(|name| !name.contains(' ')).collect()
-}
-
-fn print(flag: &str) -> String {
-    let output = Command::new(API).arg(flag).env_clear().output().unwrap();
-    assert!(output.status.success(), "{flag}");
-    String::from_utf8(output.stdout).unwrap()
-}
+    "a file of up to 4096 bytes of UTF-8 text without control characters, except one line end at the end";
 
 #[test]
 fn what_can_never_work_is_refused_whichever_variable_it_is_in() {
@@ -240,21 +227,4 @@ fn an_address_that_is_taken_is_named() {
         refused(&[("APP_PASSWORD", &random_password()), ("LISTEN_ADDR", &address), ("ADMIN_ADDR", "127.0.0.1:0")]);
     assert_eq!(code, Some(1));
     assert!(lines.join("\n").contains(&format!("cannot listen on LISTEN_ADDR {address}")), "{lines:?}");
-}
-
-#[test]
-fn the_command_line_has_help_version_and_healthcheck_and_no_more() {
-    let help = print("--help");
-    assert_eq!(help, print("-h"));
-    assert!(help.contains("\n  healthcheck\n"), "{help}");
-    assert!(help.contains("\n  APP_PASSWORD [required]\n      Password of all users, with any user name. "), "{help}");
-    for flag in ["--version", "-V"] {
-        assert_eq!(print(flag), concat!("wrpi-api ", env!("CARGO_PKG_VERSION"), "\n"));
-    }
-    for arguments in [&["serve"][..], &["--port", "8080"], &["healthcheck", "now"], &["--help=all"], &[""]] {
-        let output = Command::new(API).args(arguments).env_clear().output().unwrap();
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{arguments:?}");
-        let line = format!("arguments are {arguments:?}; allowed: none, healthcheck, --help or --version\n");
-        assert_eq!(String::from_utf8(output.stderr).unwrap(), line);
-    }
 }

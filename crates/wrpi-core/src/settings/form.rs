@@ -10,8 +10,10 @@ use std::time::Duration;
 /// How a text is read, and the texts that are allowed, in words.
 pub struct Form<T> {
     allowed: String,
-    parse: Box<dyn Fn(&str) -> Option<T>>,
+    parse: Parse<T>,
 }
+
+type Parse<T> = Box<dyn Fn(&str) -> Option<T>>;
 
 impl<T> Form<T> {
     /// The form that `parse` reads; `allowed` says which texts it takes.

@@ -11,8 +11,8 @@ use super::Reader;
 /// The longest secret, in bytes: a longer one is a slip, and does not fit into the head of a request.
 const LONGEST: usize = 4096;
 const ALLOWED: &str = "up to 4096 bytes of UTF-8 text without control characters";
-const ALLOWED_IN_FILE: &str = "a file of up to 4096 bytes of UTF-8 text without control characters, but for a line end \
-                               at its end";
+const ALLOWED_IN_FILE: &str = "a file of up to 4096 bytes of UTF-8 text without control characters, except one line \
+                               end at the end";
 
 impl Reader<'_> {
     /// The secret in the variable `name`, or in the file that `name` with `_FILE` behind it names. The end of that file's

@@ -71,7 +71,8 @@ impl Settings {
 
     /// Where the store is, for messages: host, port and database number.
     pub fn address(&self) -> String {
-        format!("{}:{}/{}", self.host, self.port, self.db)
+        let Self { host, port, db, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}/{db}") } else { format!("{host}:{port}/{db}") }
     }
 }
 
@@ -96,7 +97,7 @@ fn authorities() -> Form<Vec<u8>> {
 fn read_tls(reader: &mut Reader<'_>) -> Tls {
     let is_on = reader.value("REDIS_TLS", "false", Form::switch(), "Connect over TLS.");
     let well_known = "the well-known authorities";
-    let meaning = "PEM file of the only certificate authorities to trust for Redis.";
+    let meaning = "PEM file of the certificate authorities to trust for Redis.";
     let known = reader.problems();
     let private = reader.optional("REDIS_CA_FILE", well_known, &authorities(), meaning);
     let is_good = reader.problems() == known;
