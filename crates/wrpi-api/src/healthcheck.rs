@@ -8,7 +8,7 @@ use anyhow::Context;
 use wrpi_core::settings::{Lookup, Reader};
 use wrpi_core::{cli, telemetry};
 
-use crate::settings::{DEFAULT_HOST, admin_address};
+use crate::settings::admin_address;
 
 /// What `--help` says of it.
 pub const ABOUT: &str = "Ask for /readyz at ADMIN_ADDR; exit with 0 if it is ready, else with 1";
@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 pub fn run(lookup: Lookup<'_>) -> anyhow::Result<()> {
     let mut reader = Reader::new(lookup);
     let telemetry = telemetry::Settings::read(&mut reader);
-    let address = reachable(admin_address(&mut reader, DEFAULT_HOST));
+    let address = reachable(admin_address(&mut reader));
     cli::settings_or_exit(reader.finish(telemetry)).init();
     let answer = ask(address).with_context(|| format!("no answer from {address}"))?;
     let is_ready = answer.starts_with("HTTP/1.0 200 ") || answer.starts_with("HTTP/1.1 200 ");

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use prometheus::Registry;
 use tokio::sync::watch;
-use wrpi_api::{Api, Listeners, Settings, healthcheck, serve};
-use wrpi_core::{cli, feed, shutdown};
+use wrpi_api::{AppState, Listeners, Settings, healthcheck, serve};
+use wrpi_core::{Tasks, cli, feed, shutdown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -24,9 +24,10 @@ async fn run() -> anyhow::Result<()> {
     let registry = Registry::new();
     let metrics = feed::Metrics::register(&registry)?;
     let (sender, readings) = watch::channel(None);
-    tokio::spawn(feed::follow(settings.store, settings.heartbeat, metrics, sender));
+    let mut tasks = Tasks::default();
+    tasks.spawn("feed", feed::follow(settings.store, settings.heartbeat, metrics, sender));
 
     let listeners = Listeners::bind(&settings.http)?;
-    let api = Api::new(settings.password, settings.access, readings, &registry)?;
-    serve(listeners, api, settings.http, registry, shutdown::signal()?).await
+    let state = AppState::new(settings.passwords, settings.access, readings, registry)?;
+    serve(listeners, state, settings.http, tasks, shutdown::signal()?).await
 }

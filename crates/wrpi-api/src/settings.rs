@@ -8,14 +8,14 @@ use std::time::Duration;
 use wrpi_core::settings::{Lookup, Reader, SettingsError};
 use wrpi_core::{store, telemetry};
 
-use crate::auth::Password;
+use crate::auth::{Password, Passwords};
 pub(crate) use http::admin_address;
 pub use http::{AccessSettings, HttpSettings, TlsSettings, help};
 
 /// The database the API has always read from where nothing else is set.
 const DEFAULT_DB: u16 = 0;
 /// Listeners are for everyone unless told otherwise.
-pub(crate) const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// All that can be set.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub struct Settings {
     pub store: store::Settings,
     /// The longest time between two reads of the store.
     pub heartbeat: Duration,
-    /// The password.
-    pub password: Password,
+    /// Who is let in.
+    pub passwords: Passwords,
     /// Listeners and limits.
     pub http: HttpSettings,
     /// Who may call.
@@ -45,12 +45,14 @@ impl Settings {
         let store = store::Settings::read(&mut reader, DEFAULT_DB);
         let heartbeat = reader.duration("REDIS_HEARTBEAT", Duration::from_secs(5));
         let password = reader.required_secret("APP_PASSWORD");
+        let previous = reader.secret("APP_PASSWORD_PREVIOUS").and_then(Password::new);
         let http = HttpSettings::read(&mut reader, DEFAULT_HOST);
         let access = AccessSettings::read(&mut reader);
         let telemetry = telemetry::Settings::read(&mut reader);
         let password = reader.finish(Password::new(password))?;
         let Some(password) = password else { unreachable!("a required secret is not empty") };
-        Ok(Self { store, heartbeat, password, http, access, telemetry })
+        let passwords = Passwords { current: password, previous };
+        Ok(Self { store, heartbeat, passwords, http, access, telemetry })
     }
 
     /// The sections of `--help`.

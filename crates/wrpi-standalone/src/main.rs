@@ -11,8 +11,8 @@ use prometheus::Registry;
 use rand::rngs::StdRng;
 use settings::Settings;
 use tokio::sync::watch;
-use wrpi_api::{Api, Listeners, serve};
-use wrpi_core::{cli, shutdown};
+use wrpi_api::{AppState, Listeners, serve};
+use wrpi_core::{Tasks, cli, shutdown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -26,15 +26,15 @@ async fn run() -> anyhow::Result<()> {
     settings.telemetry.init();
 
     let (sender, readings) = watch::channel(None);
-    tokio::spawn(calculation::repeat(settings.interval, random, sender));
+    let mut tasks = Tasks::default();
+    tasks.spawn("calculation", calculation::repeat(settings.interval, random, sender));
 
     let listeners = Listeners::bind(&settings.http)?;
     let url = settings::url(&listeners)?;
     println!("curl -u {} {url}/v0/wrpi", settings.curl_user);
-    let registry = Registry::new();
-    let api = Api::new(settings.password, settings.access, readings, &registry)?;
+    let state = AppState::new(settings.passwords, settings.access, readings, Registry::new())?;
     tokio::select! {
-        served = serve(listeners, api, settings.http, registry, shutdown::signal()?) => served,
+        served = serve(listeners, state, settings.http, tasks, shutdown::signal()?) => served,
         failed = page::serve(settings.page, &url) => failed,
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rand::distr::{Alphanumeric, SampleString};
-use wrpi_api::{AccessSettings, HttpSettings, Listeners, Password};
+use wrpi_api::{AccessSettings, HttpSettings, Listeners, Password, Passwords};
 use wrpi_core::settings::{Lookup, Reader, SettingsError};
 use wrpi_core::telemetry;
 
@@ -14,7 +14,7 @@ const GENERATED_LENGTH: usize = 20;
 
 /// All that can be set.
 pub(crate) struct Settings {
-    pub(crate) password: Password,
+    pub(crate) passwords: Passwords,
     /// How a shell can name the user and the password; with the password itself only where it was made here.
     pub(crate) curl_user: String,
     pub(crate) interval: Duration,
@@ -32,6 +32,7 @@ impl Settings {
         let is_set = |name: &str| lookup(name).is_some_and(|value| !value.is_empty());
         let is_given = is_set("APP_PASSWORD") || is_set("APP_PASSWORD_FILE");
         let given = is_given.then(|| reader.required_secret("APP_PASSWORD")).and_then(Password::new);
+        let previous = reader.secret("APP_PASSWORD_PREVIOUS").and_then(Password::new);
         let interval = reader.duration("UPDATE_INTERVAL", Duration::from_secs(60));
         let page = reader.value("PAGE_ADDR", None, "an IP address and port, such as 127.0.0.1:8000", |text| {
             text.parse().ok().map(Some)
@@ -47,8 +48,9 @@ impl Settings {
         };
         let password = given.or_else(|| Password::new(made.into()));
         reader.finish(())?;
-        let Some(password) = password else { unreachable!("what was made is not empty") };
-        Ok(Self { password, curl_user, interval, page, http, access, telemetry })
+        let Some(current) = password else { unreachable!("what was made is not empty") };
+        let passwords = Passwords { current, previous };
+        Ok(Self { passwords, curl_user, interval, page, http, access, telemetry })
     }
 
     /// The sections of `--help`.

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use wrpi_core::settings::Reader;
 
-use crate::client::ClientIpSource;
-use crate::cors::Origins;
-use crate::guesses::GuessLimit;
-use crate::serve::Certificates;
+use crate::auth::{ClientIpSource, ThrottleLimit};
+use crate::certificates::Certificates;
+use crate::middleware::cors::AllowedOrigins;
 
 /// Listeners, and the limits of their connections.
 #[derive(Debug)]
@@ -33,19 +32,23 @@ pub struct TlsSettings {
     pub listen: SocketAddr,
     /// Its certificate.
     pub certificates: Certificates,
-    /// Whether the plain listener leads to this one instead of serving.
+    /// Whether the plain listener redirects to HTTPS instead of serving.
     pub redirect: bool,
+    /// The public HTTPS port that redirects name; 0: the port that the listener is bound to.
+    pub https_port: u16,
+    /// How long a browser must use HTTPS only, in seconds; 0 sends no `Strict-Transport-Security`.
+    pub hsts_max_age: u32,
 }
 
 /// Who may call the API.
 #[derive(Clone, Debug)]
 pub struct AccessSettings {
     /// How many wrong passwords a client may try; `None` is without limit.
-    pub guess_limit: Option<GuessLimit>,
+    pub throttle: Option<ThrottleLimit>,
     /// Where a client's address comes from.
     pub client_ip: ClientIpSource,
     /// The origins whose pages may call the API.
-    pub origins: Origins,
+    pub origins: AllowedOrigins,
 }
 
 /// The lines of `--help` on all this and the password, which has `password_default`.
@@ -54,12 +57,18 @@ pub fn help(default_host: IpAddr, password_default: &str) -> String {
         "  \
   APP_PASSWORD        the password of all users, with any user name [{password_default}]
   APP_PASSWORD_FILE   a file with the password, instead of APP_PASSWORD
+  APP_PASSWORD_PREVIOUS
+                      accepted too, during a change of the password [none]
+  APP_PASSWORD_PREVIOUS_FILE
+                      a file with it
   LISTEN_ADDR         the public listener [{default_host}:8080]
   TLS_CERT_FILE       a PEM file with the certificate chain; it and TLS_KEY_FILE turn HTTPS on [unset]
   TLS_KEY_FILE        a PEM file with the certificate's key [unset]
   TLS_LISTEN_ADDR     the public listener over TLS [{default_host}:8443]
   PLAIN_HTTP          with HTTPS on, redirect or serve: what LISTEN_ADDR does [redirect]
-  ADMIN_ADDR          the listener for /livez, /readyz and /metrics [{default_host}:9090]
+  HTTPS_PORT          the public HTTPS port that redirects name [the port of TLS_LISTEN_ADDR]
+  HSTS_MAX_AGE        Strict-Transport-Security: how many seconds browsers stay with HTTPS; 0 sends none [31536000]
+  ADMIN_ADDR          the listener for /livez, /readyz and /metrics [127.0.0.1:9090]
   MAX_CONNECTIONS     how many connections the public listeners take; then strangers make room [10000]
   IDLE_TIMEOUT        how long a connection may rest [75s]
   AUTH_GUESSES        how many different wrong passwords a client may try at once, up to 100; 0 is no limit [10]
@@ -79,17 +88,12 @@ impl HttpSettings {
         Self {
             listen: address(reader, "LISTEN_ADDR", default(8080)),
             tls: TlsSettings::read(reader, default(8443)),
-            admin: admin_address(reader, default_host),
+            admin: admin_address(reader),
             max_connections: reader.value("MAX_CONNECTIONS", 10_000, "a number from 1", |text| {
                 text.parse().ok().filter(|number| *number > 0)
             }),
             idle_timeout: reader.duration("IDLE_TIMEOUT", Duration::from_secs(75)),
         }
-    }
-
-    /// Whether the plain listener leads to HTTPS.
-    pub(crate) fn redirects(&self) -> bool {
-        self.tls.as_ref().is_some_and(|tls| tls.redirect)
     }
 }
 
@@ -104,9 +108,17 @@ impl TlsSettings {
             "serve" => Some(Some(false)),
             _ => None,
         });
+        let https_port = reader.value("HTTPS_PORT", listen.port(), "a port from 1 to 65535", |text| {
+            text.parse().ok().filter(|port| *port > 0)
+        });
+        let allowed = "seconds, from 0 to 4294967295";
+        let hsts_max_age = reader.value("HSTS_MAX_AGE", 31_536_000, allowed, |text| text.parse().ok());
         match (chain, key) {
             (Some(chain), Some(key)) => match Certificates::load(chain, key) {
-                Ok(certificates) => return Some(Self { listen, certificates, redirect: redirect.unwrap_or(true) }),
+                Ok(certificates) => {
+                    let redirect = redirect.unwrap_or(true);
+                    return Some(Self { listen, certificates, redirect, https_port, hsts_max_age });
+                }
                 Err(error) => reader.problem(format!(
                     "TLS_CERT_FILE and TLS_KEY_FILE: {error:#}; allowed: PEM files of a certificate and its key"
                 )),
@@ -131,7 +143,7 @@ impl AccessSettings {
         });
         let refill = reader.duration("AUTH_GUESS_REFILL", Duration::from_secs(30));
         Self {
-            guess_limit: NonZeroU32::new(burst).map(|burst| GuessLimit { burst, refill }),
+            throttle: NonZeroU32::new(burst).map(|burst| ThrottleLimit { burst, refill }),
             client_ip: reader.value(
                 "CLIENT_IP_SOURCE",
                 ClientIpSource::Connection,
@@ -140,17 +152,17 @@ impl AccessSettings {
             ),
             origins: reader.value(
                 "CORS_ALLOWED_ORIGINS",
-                Origins::Any,
+                AllowedOrigins::Any,
                 "*, or comma-separated origins such as https://app.example.com",
-                Origins::parse,
+                AllowedOrigins::parse,
             ),
         }
     }
 }
 
 /// Reads the address of the admin listener alone.
-pub(crate) fn admin_address(reader: &mut Reader<'_>, default_host: IpAddr) -> SocketAddr {
-    address(reader, "ADMIN_ADDR", SocketAddr::new(default_host, 9090))
+pub(crate) fn admin_address(reader: &mut Reader<'_>) -> SocketAddr {
+    address(reader, "ADMIN_ADDR", SocketAddr::from(([127, 0, 0, 1], 9090)))
 }
 
 fn address(reader: &mut Reader<'_>, name: &str, default: SocketAddr) -> SocketAddr {

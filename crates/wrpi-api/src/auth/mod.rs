@@ -1,7 +1,11 @@
-//! Basic authentication (RFC 7617): any user name, one password.
+//! Basic authentication (RFC 7617): any user name, and a password that all users share.
 
-use std::net::IpAddr;
+mod client_ip;
+mod throttle;
+
+use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use base64::Engine;
@@ -10,40 +14,65 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use secrecy::{ExposeSecret, SecretString};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
-use crate::api::Api;
-use crate::client::ClientIpSource;
+use crate::connect_info::ConnectInfo;
 use crate::error::ApiError;
-use crate::guesses::{Guesses, Throttled};
-use crate::serve::Activity;
+use crate::metrics::Metrics;
+pub use client_ip::ClientIpSource;
+pub use throttle::ThrottleLimit;
+use throttle::{Throttle, Throttled};
 
-/// The standard alphabet; padding may be left out, as some clients do.
+/// The standard alphabet. Padding is optional, since some clients omit it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The password that every user of the API shares. It cannot be printed.
+/// A password of the API. It cannot be printed.
 #[derive(Clone, Debug)]
 pub struct Password(SecretString);
 
 impl Password {
-    /// `None` where the password is empty: nobody could be kept out by it.
+    /// `None` if the password is empty: it would keep nobody out.
     pub fn new(password: SecretString) -> Option<Self> {
         (!password.expose_secret().is_empty()).then_some(Self(password))
     }
 
-    /// Compares in a time that depends on the length of the password alone, whatever is given.
-    fn equals(&self, given: &[u8]) -> bool {
+    /// Compares in a time that depends only on the length of the password, whatever is given.
+    fn equals(&self, given: &[u8]) -> Choice {
         let own = self.0.expose_secret().as_bytes();
         let same_length = given.len().ct_eq(&own.len());
         let compared = if same_length.into() { given } else { own };
-        (compared.ct_eq(own) & same_length).into()
+        compared.ct_eq(own) & same_length
     }
 }
 
-/// What stands behind the first colon of Basic credentials; `None` where they are no such.
+/// The passwords that are accepted.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    /// The password.
+    pub current: Password,
+    /// The one before, while clients still change over.
+    pub previous: Option<Password>,
+}
+
+/// Which password a request had.
+enum Accepted {
+    Current,
+    Previous,
+}
+
+impl Passwords {
+    /// Always compares with both.
+    fn find(&self, given: &[u8]) -> Option<Accepted> {
+        let is_current = self.current.equals(given);
+        let is_previous = self.previous.as_ref().map_or(Choice::from(0), |previous| previous.equals(given));
+        if is_current.into() { Some(Accepted::Current) } else { bool::from(is_previous).then_some(Accepted::Previous) }
+    }
+}
+
+/// What follows the first colon of Basic credentials; `None` if they are malformed.
 fn given_password(credentials: &[u8]) -> Option<Vec<u8>> {
     let (scheme, rest) = credentials.split_at(credentials.iter().position(|b| *b == b' ')?);
     if !scheme.eq_ignore_ascii_case(b"Basic") {
@@ -55,7 +84,7 @@ fn given_password(credentials: &[u8]) -> Option<Vec<u8>> {
     Some(user_and_password)
 }
 
-/// The password of a request: it must have exactly one `Authorization` header.
+/// The password of a request, which must have exactly one `Authorization` header.
 fn password_of(headers: &HeaderMap) -> Option<Vec<u8>> {
     let mut credentials = headers.get_all(AUTHORIZATION).iter();
     match (credentials.next(), credentials.next()) {
@@ -64,30 +93,70 @@ fn password_of(headers: &HeaderMap) -> Option<Vec<u8>> {
     }
 }
 
-/// What a request must pass to be answered with a reading.
+/// Decides who may read.
 pub(crate) struct Authenticator {
-    pub(crate) password: Password,
-    pub(crate) guesses: Option<Guesses>,
-    pub(crate) client_ip: ClientIpSource,
+    passwords: Passwords,
+    throttle: Option<Throttle>,
+    client_ip: ClientIpSource,
+    metrics: Arc<Metrics>,
 }
 
-/// Proof that the request had the password: only this module can make one.
+/// Proof that the request had a valid password: only this module can make one.
 #[derive(Debug)]
 pub(crate) struct Authenticated(());
 
 impl Authenticator {
-    /// Lets a request from `peer` in, if it has the password and its client has not guessed too often.
-    pub(crate) fn admit(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Authenticated, ApiError> {
-        let guesses = self.guesses.as_ref().map(|guesses| (guesses, self.client_ip.client(headers, peer)));
-        if let Some((guesses, client)) = guesses {
-            guesses.check(client)?;
+    pub(crate) fn new(
+        passwords: Passwords,
+        limit: Option<ThrottleLimit>,
+        client_ip: ClientIpSource,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { passwords, throttle: limit.map(Throttle::new), client_ip, metrics }
+    }
+
+    /// Authenticates a request by its headers, and notes on its connection that it did. The outcome is counted.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::Unauthenticated`], or [`ApiError::Throttled`] if the client has tried too many passwords.
+    pub(crate) fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        connection: &ConnectInfo,
+    ) -> Result<Authenticated, ApiError> {
+        match self.check(headers, connection) {
+            Ok(accepted) => {
+                if matches!(accepted, Accepted::Previous) {
+                    self.metrics.auth_previous_password.inc();
+                }
+                connection.set_authenticated();
+                Ok(Authenticated(()))
+            }
+            Err(error) => {
+                match error {
+                    ApiError::Throttled(_) => self.metrics.auth_throttled.inc(),
+                    _ => self.metrics.auth_failures.inc(),
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn check(&self, headers: &HeaderMap, connection: &ConnectInfo) -> Result<Accepted, ApiError> {
+        let throttle = self.throttle.as_ref().map(|throttle| {
+            let client = self.client_ip.client(headers, connection.peer());
+            (throttle, client, Instant::now())
+        });
+        if let Some((throttle, client, now)) = throttle {
+            throttle.check(client, now)?;
         }
         let given = password_of(headers).ok_or(ApiError::Unauthenticated)?;
-        if self.password.equals(&given) {
-            return Ok(Authenticated(()));
+        if let Some(accepted) = self.passwords.find(&given) {
+            return Ok(accepted);
         }
-        if let Some((guesses, client)) = guesses {
-            guesses.wrong(client, &given)?;
+        if let Some((throttle, client, now)) = throttle {
+            throttle.record_wrong(client, &given, now)?;
         }
         Err(ApiError::Unauthenticated)
     }
@@ -99,16 +168,17 @@ impl From<Throttled> for ApiError {
     }
 }
 
-/// The connection that a request came on.
-#[derive(Clone, Debug)]
-pub(crate) struct Origin(pub(crate) Arc<Activity>);
-
-impl FromRequestParts<Arc<Api>> for Authenticated {
+impl<S> FromRequestParts<S> for Authenticated
+where
+    S: Deref<Target: AsRef<Authenticator>> + Sync,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
-        let Some(Origin(activity)) = parts.extensions.get() else { unreachable!("the service tells who asks") };
-        api.admit(&parts.headers, activity)
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Some(connection) = parts.extensions.get::<Arc<ConnectInfo>>() else {
+            unreachable!("the routes add it to every request")
+        };
+        state.as_ref().authenticate(&parts.headers, connection)
     }
 }
 
@@ -122,7 +192,7 @@ mod tests {
         for value in credentials {
             headers.append(AUTHORIZATION, http::HeaderValue::from_bytes(value).unwrap());
         }
-        password_of(&headers).is_some_and(|given| Password::new(password.into()).unwrap().equals(&given))
+        password_of(&headers).is_some_and(|given| Password::new(password.into()).unwrap().equals(&given).into())
     }
 
     fn basic(scheme: &str, user_and_password: &[u8]) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! File descriptors: every connection takes one, and the world must not take the last.
+//! File descriptors: every connection takes one, and public connections must not take the last.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tracing::warn;

@@ -1,13 +1,13 @@
-//! Readings as they come: a stream of server-sent events (HTML Living Standard, section 9.2).
+//! `GET /v0/wrpi/stream`: each reading when it arrives, as server-sent events (HTML Living Standard, section 9.2).
 //!
-//! Each event is rendered once for all streams. A slow reader gets the latest reading when it is ready for one: the
-//! ones between are passed over, so that it costs no memory and holds nobody up.
+//! Each event is rendered once for all streams. A slow reader gets the latest reading as soon as it has room for it and
+//! misses those in between: it costs no memory and delays nobody.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use futures_util::stream::unfold;
@@ -19,35 +19,39 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::Api;
 use crate::auth::Authenticated;
+use crate::connect_info::ConnectInfo;
 use crate::error::ApiError;
 use crate::snapshot::Snapshot;
+use crate::state::AppState;
 
-/// The longest silence: a comment then tells the client, and whatever stands between, that the stream lives.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A comment, which keeps a silent stream open on its way through proxies.
+const HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// nginx and its like would hold events back to fill a buffer.
+/// Without it, nginx and similar proxies hold events back to fill a buffer.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// `GET /v0/wrpi/stream`: the current reading at once, unless the client has it already, and each new one.
-pub(crate) async fn stream(
+/// Sends the latest reading at once, unless the client has it, and then each new one.
+pub(super) async fn stream(
     _: Authenticated,
-    State(api): State<Arc<Api>>,
+    State(state): State<Arc<AppState>>,
+    Extension(connection): Extension<Arc<ConnectInfo>>,
     request: HeaderMap,
 ) -> Result<Response, ApiError> {
-    if api.latest.borrow().is_none() {
+    if state.latest.borrow().is_none() {
         return Err(ApiError::NoReading);
     }
-    let last_seen = request.get(LAST_EVENT_ID).map(|id| Bytes::copy_from_slice(id.as_bytes()));
     let events = Events {
-        latest: api.latest.clone(),
-        last_seen,
-        heartbeat: api.heartbeat,
-        stop: api.stop_streams.clone(),
-        _open: Open::new(&api.metrics.streams),
+        latest: state.latest.subscribe(),
+        last_seen: request.get(LAST_EVENT_ID).map(|id| Bytes::copy_from_slice(id.as_bytes())),
+        heartbeat: state.heartbeat,
+        stopping: state.stopping.clone(),
+        connection,
+        _open: Open::new(&state.metrics.streams),
     };
-    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")];
+    // A proxy that compresses an answer holds events back to fill its buffer; no-transform forbids it.
+    let headers =
+        [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store, no-transform"), (X_ACCEL_BUFFERING, "no")];
     Ok((headers, Body::from_stream(events.into_stream())).into_response())
 }
 
@@ -56,7 +60,8 @@ struct Events {
     latest: watch::Receiver<Option<Arc<Snapshot>>>,
     last_seen: Option<Bytes>,
     heartbeat: Duration,
-    stop: CancellationToken,
+    stopping: CancellationToken,
+    connection: Arc<ConnectInfo>,
     _open: Open,
 }
 
@@ -66,16 +71,14 @@ impl Events {
         unfold(self, async |mut events| Some((Ok(events.next().await?), events)))
     }
 
-    /// What is to be sent next; `None` at the end.
+    /// The next part of the body; `None` at the end. It is only asked for while the client has room for it.
     async fn next(&mut self) -> Option<Bytes> {
-        let stop = self.stop.clone();
+        self.connection.touch();
+        let stopping = self.stopping.clone();
         tokio::select! {
             biased;
-            () = stop.cancelled() => None,
-            news = timeout(self.heartbeat, self.news()) => match news {
-                Ok(event) => event,
-                Err(_silence) => Some(Bytes::from_static(b":\n\n")),
-            },
+            () = stopping.cancelled() => None,
+            event = timeout(self.heartbeat, self.news()) => event.unwrap_or(Some(HEARTBEAT)),
         }
     }
 
@@ -84,7 +87,7 @@ impl Events {
         loop {
             self.latest.changed().await.ok()?;
             let Some(snapshot) = self.latest.borrow_and_update().clone() else { continue };
-            if self.last_seen.take().is_none_or(|seen| seen != snapshot.etag) {
+            if self.last_seen.take().is_none_or(|seen| seen != snapshot.id) {
                 return Some(snapshot.event.clone());
             }
         }

@@ -1,13 +1,13 @@
-//! The identity that a client or a load balancer gives a request, to find it again in the logs.
+//! `X-Request-Id`: a client or a load balancer names its request, and finds it again in the log and in the answer.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Longer ones are ignored: they would only fill the log.
+/// Longer ids are ignored: they would only fill the log.
 const LONGEST: usize = 128;
 
-/// The `X-Request-Id` of a request: visible ASCII, from 1 to 128 bytes.
+/// The id of a request: 1 to 128 visible ASCII characters.
 pub(crate) fn of(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers
         .get(X_REQUEST_ID)
