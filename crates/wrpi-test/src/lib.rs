@@ -8,6 +8,7 @@
 mod authority;
 mod http;
 mod load;
+mod port;
 mod process;
 mod proxy;
 mod redis;
@@ -21,12 +22,13 @@ use rand::distr::{Alphanumeric, SampleString};
 pub use authority::{Authority, Pair};
 pub use http::{Connection, Response, basic, get, send};
 pub use load::{Load, Seen};
+pub use port::free_port;
 pub use proxy::{Direction, Path, Proxy};
 pub use redis::{Monitor, Redis};
 pub use service::Service;
 
-/// The longest wait for anything: far more than it takes, so that only what is broken fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest wait for anything: a guard against hanging, far longer than anything takes on a slow and busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A password that nobody has used before.
 pub fn random_password() -> String {

@@ -127,9 +127,10 @@ fn clients_that_do_not_read_hold_nobody_up_and_cost_no_memory() {
     let api = &https.api;
     let fields = authorized(STREAM, &api.password);
     let mut stuck = https.open_http2();
-    let requests = frames::streams(32).flat_map(|id| frames::get(id, &fields)).collect();
-    stuck.write_all(&[frames::opening(), frames::window(0), requests].concat()).unwrap();
-    eventually(|| api.metric(ACTIVE), |active| active == "32");
+    let held = frames::begin(&mut stuck);
+    let requests = frames::streams(held).flat_map(|id| frames::get(id, &fields)).collect();
+    stuck.write_all(&[frames::window(0), requests].concat()).unwrap();
+    eventually(|| api.metric(ACTIVE), |active| *active == held.to_string());
     let mut reader = api.stream(&[]);
     assert_eq!(next(&mut reader), event(VALUE));
 
@@ -146,10 +147,10 @@ fn clients_that_do_not_read_hold_nobody_up_and_cost_no_memory() {
     // Each was held by its first event; the next is the latest, and none of those between.
     stuck.write_all(&frames::window(65_535)).unwrap();
     let events: Vec<_> =
-        (0..64).map(|_| String::from_utf8(frames::next(frames::DATA, &mut stuck).unwrap()).unwrap()).collect();
+        (0..2 * held).map(|_| String::from_utf8(frames::next(frames::DATA, &mut stuck).unwrap()).unwrap()).collect();
     for value in [VALUE, "1.999"] {
         let of_value = events.iter().filter(|event| event.contains(&format!(":{value},")));
-        assert_eq!(of_value.count(), 32, "{value}");
+        assert_eq!(of_value.count() as u32, held, "{value}");
     }
 }
 
