@@ -52,7 +52,7 @@ api-test: target/api-tools/ready ## the API as others see it: its description, s
 .PHONY: browser-test
 browser-test: redis-server chromium ## the example page in a headless Chromium
 	$(CARGO) build --locked --workspace --bins
-	$(CARGO) test --locked --workspace --features wrpi-page/chromium --test browser
+	$(CARGO) test --locked --workspace --features wrpi-standalone/chromium --test browser
 
 .PHONY: faults
 faults: redis-server libfaketime ## break every part under load and print what clients saw (Linux; FAULT_SECONDS=3)

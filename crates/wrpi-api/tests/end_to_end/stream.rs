@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
-use wrpi_test::{Connection, Redis, basic, eventually, send};
+use wrpi_test::{Connection, Redis, eventually, send};
 
 use crate::api::{Api, BODY, TIMESTAMP, VALUE};
 use crate::frames::{self, authorized};
@@ -13,27 +13,6 @@ const STREAM: &str = "/v0/wrpi/stream";
 const ETAG: &str = "\"69.420-1613844407\"";
 const ACTIVE: &str = "wrpi_streams_active";
 
-impl Api {
-    /// Opens a stream, with further headers.
-    pub(crate) fn stream(&self, headers: &[(&str, &str)]) -> Connection {
-        let mut connection = Connection::open(&self.address).unwrap();
-        let credentials = basic(&format!("any:{}", self.password));
-        let headers = [&[("Authorization", credentials.as_str())], headers].concat();
-        let answer = connection.request("GET", STREAM, &headers).unwrap();
-        assert_eq!(answer.status, 200);
-        for (name, value) in [
-            ("content-type", "text/event-stream"),
-            ("cache-control", "no-store"),
-            ("access-control-allow-origin", "*"),
-            ("x-content-type-options", "nosniff"),
-            ("x-accel-buffering", "no"),
-        ] {
-            assert_eq!(answer.header(name), Some(value), "{name}");
-        }
-        connection
-    }
-}
-
 /// The event with `value` of the time [`TIMESTAMP`].
 pub(crate) fn event(value: &str) -> String {
     format!("event: wrpi\nid: {}\ndata: {}\n\n", ETAG.replace(VALUE, value), BODY.replace(VALUE, value))
@@ -41,6 +20,22 @@ pub(crate) fn event(value: &str) -> String {
 
 fn next(stream: &mut Connection) -> String {
     stream.read_chunk().unwrap().expect("an event")
+}
+
+#[test]
+fn no_cache_and_no_proxy_keeps_it() {
+    let (api, _redis) = Api::start(&[]);
+    let answer = api.send("GET", STREAM, &[]);
+    assert_eq!(answer.status, 200);
+    for (name, value) in [
+        ("content-type", "text/event-stream"),
+        ("cache-control", "no-store"),
+        ("access-control-allow-origin", "*"),
+        ("x-content-type-options", "nosniff"),
+        ("x-accel-buffering", "no"),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{name}");
+    }
 }
 
 #[test]
