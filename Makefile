@@ -36,9 +36,11 @@ test: redis-server ## all tests of the crates, against real redis-server process
 	$(CARGO) test --locked --workspace
 
 .PHONY: lint
-lint: shellcheck target/lint-tools/ready ## formatting, clippy, rustdoc, hadolint and shellcheck, warnings denied
+lint: shellcheck target/lint-tools/ready ## formatting, imports, clippy, rustdoc, hadolint and shellcheck, warnings denied
 	$(CARGO) fmt --all -- --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -- --check
+	.ci/imports
+	python3 .ci/test_imports.py
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	target/lint-tools/bin/hadolint Dockerfile.*
@@ -52,7 +54,7 @@ api-test: target/api-tools/ready ## the API as others see it: its description, s
 .PHONY: browser-test
 browser-test: redis-server chromium ## the example page in a headless Chromium
 	$(CARGO) build --locked --workspace --bins
-	$(CARGO) test --locked --workspace --features wrpi-page/chromium --test browser
+	$(CARGO) test --locked --workspace --features wrpi-standalone/chromium --test browser
 
 .PHONY: faults
 faults: redis-server libfaketime ## break every part under load and print what clients saw (Linux; FAULT_SECONDS=3)

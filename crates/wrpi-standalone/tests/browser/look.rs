@@ -28,7 +28,7 @@ async fn nothing_is_cut_off_at_any_width_or_in_either_colour_scheme() {
         browser.type_in(&random_password()).await;
         browser.shows("problem", "That is not the password.").await;
         looks_right(&browser, "wrong").await;
-        browser.type_in(&system.password).await;
+        browser.type_in(&system.api.password).await;
         for value in &VALUES[1..] {
             let now = Timestamp::new(SystemTime::now().into()).unwrap();
             system.redis.write(value, &now.to_string());
@@ -71,7 +71,7 @@ async fn a_screen_reader_finds_names_roles_and_live_regions() {
         named("heading", "WRPI Random Price Index").await;
         named("textbox", "Password").await;
         named("button", "Show the index").await;
-        browser.type_in(&system.password).await;
+        browser.type_in(&system.api.password).await;
         browser.shows("value", "69.420").await;
         named("region", "The latest reading").await;
         named("image", "The line grows with each new reading.").await;

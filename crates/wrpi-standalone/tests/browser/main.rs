@@ -8,5 +8,7 @@
 mod browser;
 mod faults;
 mod look;
+#[path = "../../src/page/router.rs"]
+mod router;
 mod system;
 mod updates;

@@ -99,10 +99,16 @@ impl Browser {
 
     /// Asserts that the console has every one of the `expected` errors and no other, and empties it.
     pub(crate) async fn has_errors(&self, expected: &[&str]) {
+        self.has_errors_and_perhaps(expected, &[]).await;
+    }
+
+    /// Like [`Browser::has_errors`], but the `possible` ones may be there too.
+    pub(crate) async fn has_errors_and_perhaps(&self, expected: &[&str], possible: &[&str]) {
         let entries = self.0.browser_log().await.unwrap();
         let errors: Vec<_> = entries.into_iter().filter(|entry| entry.level == "SEVERE").collect();
         for error in &errors {
-            assert!(expected.iter().any(|text| error.message.contains(text)), "unexpected: {error:?}");
+            let is_known = expected.iter().chain(possible).any(|text| error.message.contains(text));
+            assert!(is_known, "unexpected: {error:?}");
         }
         for text in expected {
             assert!(errors.iter().any(|error| error.message.contains(text)), "no {text:?} in {errors:?}");
