@@ -21,10 +21,12 @@ pub(crate) enum Https {
 }
 
 impl Https {
-    /// The redirect, if `request` gets one. `/` never does, since load balancers probe it.
+    /// The redirect, if `request` gets one. Load balancers probe `/`: GET, HEAD and OPTIONS of it are answered.
     pub(crate) fn redirect<B>(self, request: &Request<B>) -> Option<Result<Response<Full<Bytes>>, ApiError>> {
         match self {
-            Self::Redirect(port) if request.uri().path() != INDEX => Some(redirect(request, port)),
+            Self::Redirect(port) if request.uri().path() != INDEX || !request.method().is_safe() => {
+                Some(redirect(request, port))
+            }
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ use crate::certificates::Certificates;
 /// How often the files are compared with the pair in use. A mounted Secret changes when a symbolic link far above the
 /// files is replaced, so only their content tells.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// After how many failed checks in a row the pair is refused. Until then somebody may still be writing the second file.
+/// After how many checks that fail in the same way the pair is refused. Until then, its second file may be missing.
 const FAILED_CHECKS: u32 = 3;
 
 /// Accepts TLS 1.2 and 1.3, and HTTP/2 or HTTP/1.1 in it.
@@ -32,25 +32,27 @@ pub(super) fn acceptor(certificates: &Certificates) -> anyhow::Result<TlsAccepto
 /// the old one stays in use.
 pub(super) async fn follow(certificates: Certificates, metrics: Metrics) {
     metrics.expires_at.set(certificates.expires_at());
-    let mut failed_checks = 0;
+    let mut failure = (String::new(), 0);
     loop {
         sleep(CHECK_INTERVAL).await;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         match certificates.reload(i64::try_from(now).unwrap_or(i64::MAX)) {
-            Ok(false) => failed_checks = 0,
+            Ok(false) => failure.1 = 0,
             Ok(true) => {
-                failed_checks = 0;
+                failure.1 = 0;
                 let expires_at = certificates.expires_at();
                 info!(expires_at, "certificate replaced");
                 metrics.expires_at.set(expires_at);
                 metrics.reloads.with_label_values(&["ok"]).inc();
             }
             Err(error) => {
-                failed_checks += 1;
-                if failed_checks == FAILED_CHECKS {
-                    warn!(error = format!("{error:#}"), "new certificate refused, the old one stays in use");
+                let error = format!("{error:#}");
+                let checks = if failure.0 == error { failure.1 + 1 } else { 1 };
+                if checks == FAILED_CHECKS {
+                    warn!(error, "new certificate refused, the old one stays in use");
                     metrics.reloads.with_label_values(&["failed"]).inc();
                 }
+                failure = (error, checks);
             }
         }
     }

@@ -24,4 +24,5 @@ mod stop;
 mod store;
 mod store_faults;
 mod stream;
+mod tasks;
 mod whole_system;
