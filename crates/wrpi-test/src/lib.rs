@@ -7,6 +7,7 @@
 
 mod api;
 mod authority;
+mod flood;
 mod http;
 mod load;
 mod port;
@@ -22,6 +23,7 @@ use rand::distr::{Alphanumeric, SampleString};
 
 pub use api::{Api, BODY, TIMESTAMP, VALUE};
 pub use authority::{Authority, Pair};
+pub use flood::{Flood, Flooded};
 pub use http::{Connection, Response, basic, get, send};
 pub use load::{Load, Seen};
 pub use port::free_port;
