@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use prometheus::Registry;
 use tokio::sync::watch;
-use wrpi_api::{Api, Listeners, Settings, healthcheck, serve};
+use wrpi_api::{AppState, Listeners, Settings, healthcheck, serve};
 use wrpi_core::cli::{Cli, Command};
-use wrpi_core::{cli, feed, shutdown, telemetry};
+use wrpi_core::{Tasks, cli, feed, shutdown, telemetry};
 
 const CLI: Cli = cli!(Some(healthcheck::ABOUT));
 
@@ -26,12 +26,12 @@ async fn main() -> ExitCode {
 async fn run(settings: Settings, log: &telemetry::Log, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
     let registry = Registry::new();
     log.register(&registry)?;
-    settings.http.warn_of_public_admin();
     let metrics = feed::Metrics::register(&registry)?;
     let (sender, readings) = watch::channel(None);
-    tokio::spawn(feed::follow(settings.store, settings.heartbeat, metrics, sender));
+    let mut tasks = Tasks::default();
+    tasks.spawn("feed", feed::follow(settings.store, settings.heartbeat, metrics, sender));
 
     let listeners = Listeners::bind(&settings.http)?;
-    let api = Api::new(settings.passwords, settings.access, readings, &registry)?;
-    serve(listeners, api, settings.http, registry, shutdown).await
+    let state = AppState::new(settings.passwords, settings.access, readings, registry)?;
+    serve(listeners, state, settings.http, tasks, shutdown).await
 }

@@ -9,11 +9,9 @@ use tracing::warn;
 use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
 use wrpi_core::{store, telemetry};
 
-use crate::auth::{Password, Passwords};
-use crate::client::ClientIpSource;
-use crate::cors::AllowedOrigins;
-use crate::guesses::ThrottleLimit;
-use crate::serve::Certificates;
+use crate::auth::{ClientIpSource, Password, Passwords, ThrottleLimit};
+use crate::certificates::Certificates;
+use crate::middleware::cors::AllowedOrigins;
 
 /// The database the API has always read from where nothing else is set.
 const DEFAULT_DB: u16 = 0;
@@ -158,7 +156,7 @@ impl HttpSettings {
     }
 
     /// Logs a warning if the admin listener can be reached where a public one can.
-    pub fn warn_of_public_admin(&self) {
+    pub(crate) fn warn_of_public_admin(&self) {
         let ip = self.admin.ip();
         if let Some((_, public)) = self.public().find(|(_, public)| !ip.is_loopback() && overlap(ip, public.ip())) {
             let (admin, public) = (self.admin.to_string(), public.to_string());

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use prometheus::Registry;
 use settings::Settings;
 use tokio::sync::watch;
-use wrpi_api::{Api, Listeners, serve};
-use wrpi_core::{cli, shutdown, telemetry};
+use wrpi_api::{AppState, Listeners, serve};
+use wrpi_core::{Tasks, cli, shutdown, telemetry};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -26,15 +26,15 @@ async fn main() -> ExitCode {
 async fn run(settings: Settings, log: &telemetry::Log, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
     let registry = Registry::new();
     log.register(&registry)?;
-    settings.http.warn_of_public_admin();
     let (sender, readings) = watch::channel(None);
-    tokio::spawn(calculation::repeat(settings.interval, rand::make_rng::<rand::rngs::StdRng>(), sender));
+    let mut tasks = Tasks::default();
+    tasks.spawn("calculation", calculation::repeat(settings.interval, rand::make_rng::<rand::rngs::StdRng>(), sender));
     let listeners = Listeners::bind(&settings.http)?;
     let url = settings::url(&listeners)?;
     println!("curl -u {} {url}/v0/wrpi", settings.curl_user);
-    let api = Api::new(settings.passwords, settings.access, readings, &registry)?;
+    let state = AppState::new(settings.passwords, settings.access, readings, registry)?;
     tokio::select! {
-        served = serve(listeners, api, settings.http, registry, shutdown) => served,
+        served = serve(listeners, state, settings.http, tasks, shutdown) => served,
         failed = page::serve(settings.page, &url) => failed,
     }
 }
