@@ -11,6 +11,7 @@ mod load;
 mod process;
 mod proxy;
 mod redis;
+mod scripted;
 mod service;
 
 use std::fmt::Debug;
@@ -23,6 +24,7 @@ pub use http::{Connection, Response, basic, get, send};
 pub use load::{Load, Seen};
 pub use proxy::{Direction, Path, Proxy};
 pub use redis::{Monitor, Redis};
+pub use scripted::{Reply, Scripted};
 pub use service::Service;
 
 /// The longest wait for anything: far more than it takes, so that only what is broken fails.
