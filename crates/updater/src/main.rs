@@ -13,6 +13,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
+    // First of all: PID 1 of a container ignores a signal for which it has no handler.
+    let shutdown = shutdown::signal()?;
     let (name, about, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"), env!("CARGO_PKG_VERSION"));
     let healthcheck = "Log in to Redis and ping it; exit with 0 if it answers, else with 1";
     let is_healthcheck = cli::parse_service(name, about, version, &Settings::sections(), healthcheck);
@@ -21,8 +23,6 @@ async fn run() -> anyhow::Result<()> {
     if is_healthcheck {
         return Ok(Store::connect(&settings.store).await?.ping().await?);
     }
-
-    let shutdown = shutdown::signal()?;
     let random = &mut rand::rng();
     match settings.interval {
         Some(period) => updater::run_every(period, &settings.store, random, settings.deadline, shutdown).await,

@@ -1,6 +1,7 @@
 //! The `wrpi-standalone` binary: calculates and serves in one process, for a look at a live WRPI without Redis.
 
 mod calculation;
+mod output;
 mod page;
 mod settings;
 
@@ -20,21 +21,20 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
+    let shutdown = shutdown::signal()?;
     cli::parse(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"), env!("CARGO_PKG_VERSION"), &Settings::sections());
     let mut random: StdRng = rand::make_rng();
     let settings = cli::settings_or_exit(Settings::from_lookup(&|name| var_os(name), &mut random));
     settings.telemetry.init();
-
     let (sender, readings) = watch::channel(None);
     let mut tasks = Tasks::default();
     tasks.spawn("calculation", calculation::repeat(settings.interval, random, sender));
-
     let listeners = Listeners::bind(&settings.http)?;
     let url = settings::url(&listeners)?;
-    println!("curl -u {} {url}/v0/wrpi", settings.curl_user);
+    output::print_line(&format!("curl -u {} {url}/v0/wrpi", settings.curl_user));
     let state = AppState::new(settings.passwords, settings.access, readings, Registry::new())?;
     tokio::select! {
-        served = serve(listeners, state, settings.http, tasks, shutdown::signal()?) => served,
+        served = serve(listeners, state, settings.http, tasks, shutdown) => served,
         failed = page::serve(settings.page, &url) => failed,
     }
 }
