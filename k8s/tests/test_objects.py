@@ -69,14 +69,15 @@ def test_both_services_read_where_redis_is_from_the_same_keys(objects):
 def test_clients_of_redis_have_an_address_that_outlives_its_pod(base):
     assert base.one("ConfigMap", "redis")["data"]["host"] == "redis"
     assert "clusterIP" not in base.one("Service", "redis")["spec"]
-    owner = base.one("StatefulSet", "redis")["spec"]["serviceName"]
-    assert base.one("Service", owner)["spec"]["clusterIP"] == "None"
 
 
-def test_a_broken_redis_pod_does_not_keep_out_a_mended_one(base):
-    spec = base.one("StatefulSet", "redis")["spec"]
-    assert spec["podManagementPolicy"] == "Parallel"
-    assert "updateStrategy" not in spec  # RollingUpdate
+def test_redis_on_a_lost_node_is_replaced_and_no_longer_reached(base):
+    """A StatefulSet would wait for the node; publishNotReadyAddresses would keep the dead pod among the endpoints."""
+    spec = base.one("Deployment", "redis")["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert not base.of("StatefulSet")
+    assert [found["metadata"]["name"] for found in base.of("Service")] == ["api", "redis"]
+    assert "publishNotReadyAddresses" not in base.one("Service", "redis")["spec"]
 
 
 def test_what_pods_refer_to_exists(objects):

@@ -119,6 +119,14 @@ def test_api_pods_spread_over_zones_and_hosts_at_every_roll_out(base):
         assert constraint["labelSelector"]["matchLabels"] == labels
 
 
+def test_pods_leave_a_lost_node_after_half_a_minute(objects):
+    for found in objects.of("Deployment"):
+        assert found["spec"]["template"]["spec"]["tolerations"] == [
+            {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 30}
+            for state in ("not-ready", "unreachable")
+        ], found["metadata"]["name"]
+
+
 def test_no_pod_s_own_volume_holds_up_a_node(objects):
     for name, template in objects.pods().items():
         if any("emptyDir" in volume for volume in template["spec"].get("volumes", [])):

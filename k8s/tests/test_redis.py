@@ -161,7 +161,7 @@ def test_the_probe_tells_a_closed_redis_from_an_open_and_a_dead_one(base, server
         command = container["livenessProbe"]["exec"]["command"]
         return subprocess.run(command, env=environment, capture_output=True).returncode
 
-    assert container["livenessProbe"] == container["readinessProbe"]
+    assert container["livenessProbe"]["exec"] == container["readinessProbe"]["exec"]
     assert probe(server) == 0
     for port in start(config, ["--dir", config / "open", "--aclfile", ""]):
         assert probe(port) != 0
