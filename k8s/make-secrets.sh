@@ -9,7 +9,9 @@ fail() {
   echo "make secrets: $1" >&2
   exit 1
 }
-random() { od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n'; }
+# 192 bits. The base64 of longer ones fills more than a line in what kustomize prints, and each apply would then say
+# "configured".
+random() { od -An -v -tx1 -N24 /dev/urandom | tr -d ' \n'; }
 
 if [ -e secrets.env ] && [ "${FORCE:-}" != 1 ]; then
   fail "k8s/secrets.env exists; FORCE=1 replaces it with new passwords."

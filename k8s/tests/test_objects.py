@@ -138,7 +138,7 @@ def test_the_autoscaler_owns_the_number_of_api_pods(objects):
     assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (2, 10)
     deployment = objects.one("Deployment", "api")["spec"]
     assert "replicas" not in deployment
-    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert deployment["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 
 
 def test_a_drain_takes_one_api_pod_at_a_time(objects):
