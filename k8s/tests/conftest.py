@@ -59,12 +59,12 @@ def passwords():
 
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory, passwords):
-    """Makes a copy of k8s/ with `chosen` taken from the menu."""
+    """Makes a copy of k8s/ with `chosen` taken from the menu, and `secrets` in secrets.env."""
 
-    def make(chosen):
+    def make(chosen, secrets=passwords):
         root = tmp_path_factory.mktemp("tree") / "k8s"
         shutil.copytree(K8S, root, ignore=shutil.ignore_patterns("tests", "secrets.env*"))
-        (root / "secrets.env").write_text("".join(f"{name}={value}\n" for name, value in passwords.items()))
+        (root / "secrets.env").write_text("".join(f"{name}={value}\n" for name, value in secrets.items()))
         file = root / "kustomization.yaml"
         text = file.read_text()
         if chosen:

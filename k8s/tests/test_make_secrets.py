@@ -37,7 +37,7 @@ def test_what_is_written_is_private_random_and_complete(directory):
     found = written(directory)
     example = (K8S / "secrets.env.example").read_text()
     assert list(found) == [line.removesuffix("=") for line in example.splitlines() if not line.startswith("#")]
-    assert found["APP_PASSWORD"] == password
+    assert (found["APP_PASSWORD"], found["APP_PASSWORD_PREVIOUS"]) == (password, "")
     api, updater = found["REDIS_API_PASSWORD"], found["REDIS_UPDATER_PASSWORD"]
     assert len(api) == len(updater) == 48 and api != updater
 
@@ -65,9 +65,10 @@ def test_an_unchanged_secret_is_printed_as_the_cluster_stores_it(directory, kube
         assert base64.b64encode(base64.b64decode(value)).decode() == value
 
 
-def test_redis_passwords_may_be_given(directory):
-    assert run(directory, APP_PASSWORD="app", REDIS_API_PASSWORD="given").returncode == 0
-    assert written(directory)["REDIS_API_PASSWORD"] == "given"
+@pytest.mark.parametrize("name", ["APP_PASSWORD_PREVIOUS", "REDIS_API_PASSWORD", "REDIS_UPDATER_PASSWORD"])
+def test_the_other_passwords_may_be_given(directory, name):
+    assert run(directory, APP_PASSWORD="app", **{name: "given"}).returncode == 0
+    assert written(directory)[name] == "given"
 
 
 @pytest.mark.parametrize("password", ["", " ", "two\nlines"])
