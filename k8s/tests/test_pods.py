@@ -95,6 +95,8 @@ def test_probes_ask_the_admin_port_only(objects):
     for probe, path in paths.items():
         assert {"path": path, "port": "admin"}.items() <= api[probe]["httpGet"].items()
     assert {"name": "admin", "containerPort": 9090}.items() <= port_of(api, "admin").items()
+    (address,) = (env["value"] for env in api["env"] if env["name"] == "ADMIN_ADDR")
+    assert address == "0.0.0.0:9090"  # the default, on loopback, is out of a kubelet's and a scraper's reach
 
 
 def test_the_grace_period_holds_the_whole_farewell(base):
