@@ -29,6 +29,12 @@ demo: ## the same with a new value every few seconds, and the example page on 12
 secrets: ## k8s/secrets.env: random Redis passwords, and APP_PASSWORD from the environment or asked for
 	@k8s/make-secrets.sh
 
+TERRAFORM ?= terraform
+
+.PHONY: gke-values
+gke-values: ## k8s/overlays/gke/values.env from the outputs of infra/ (TERRAFORM=tofu, VERSION=, IMAGES=)
+	@$(TERRAFORM) -chdir=infra output -json | VERSION=$(VERSION) k8s/overlays/make-gke-values.sh
+
 # To change it
 
 .PHONY: test

@@ -60,6 +60,11 @@ output "docker_hub" {
   value       = "${google_artifact_registry_repository.docker_hub.registry_uri}/library"
 }
 
+output "repository" {
+  description = "GitHub repository of the project."
+  value       = var.repository
+}
+
 output "deployer" {
   description = "Account that deploys."
   value       = google_service_account.deployer.email

@@ -21,7 +21,7 @@ def providers(tmp_path_factory):
     """Terraform's settings: the stand-ins, where it looks for providers."""
     directory = tmp_path_factory.mktemp("providers")
     texts = [file.read_text() for file in INFRA.rglob("*.tf")]
-    used = {found for text in texts for found in re.findall(r'^(resource|data|ephemeral) "(\w+)"', text, re.MULTILINE)}
+    used = {found for text in texts for found in re.findall(r'^(resource|data|ephemeral) "(\w+)"', text, re.M)}
     for name in PROVIDERS:
         found = schema.read(f"cdktn-provider-{name}", {(kind, type_) for kind, type_ in used if type_.startswith(name)})
         file = directory / f"{name}.json"
@@ -48,7 +48,8 @@ def terraform(providers):
             "TF_CLI_CONFIG_FILE": str(providers), "TF_DISABLE_PLUGIN_TLS": "1", "TF_IN_AUTOMATION": "1",
         }
         return subprocess.run(
-            [sys.executable, HERE / "terraform.py", *arguments], cwd=directory, env=environment, capture_output=True, text=True
+            [sys.executable, HERE / "terraform.py", *arguments],
+            cwd=directory, env=environment, capture_output=True, text=True,
         )
 
     return run

@@ -1,5 +1,5 @@
-"""A Terraform provider that has the real one's schema and nothing else: it validates, and cannot plan or apply. Terraform
-starts it, and asks it over version 6 of the plugin protocol (gRPC).
+"""A Terraform provider that has the real one's schema and nothing else: it validates, and cannot plan or apply.
+Terraform starts it, and asks it over version 6 of the plugin protocol (gRPC).
 
 usage: provider.py SCHEMA, a file that schema.py wrote."""
 
@@ -21,14 +21,16 @@ UNKNOWN = object()  # what another resource decides when it is applied
 
 def encode_attribute(name, found):
     flags = ((4, "required"), (5, "optional"), (6, "computed"), (11, "write_only"))
-    return field(1, name) + field(2, json.dumps(found["type"])) + b"".join(field(at, found.get(key)) for at, key in flags)
+    told = b"".join(field(number, found.get(key)) for number, key in flags)
+    return field(1, name) + field(2, json.dumps(found["type"])) + told
 
 
 def encode_block(found):
     out = b"".join(message(2, encode_attribute(*item)) for item in sorted(found["attributes"].items()))
     for name, nested in sorted(found["block_types"].items()):
-        out += message(3, field(1, name) + message(2, encode_block(nested["block"])) + field(3, NESTING[nested["nesting"]])
-                       + field(4, nested["min"]) + field(5, nested["max"]))
+        bounds = field(4, nested["min"]) + field(5, nested["max"])
+        inside = message(2, encode_block(nested["block"]))
+        out += message(3, field(1, name) + inside + field(3, NESTING[nested["nesting"]]) + bounds)
     return out
 
 

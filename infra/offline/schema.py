@@ -1,9 +1,9 @@
 """The schema of a Terraform provider, out of the Python package of its cdktn bindings, which carries it as generated
-JavaScript: of each attribute whether it is computed, optional, required, write-only or a block, and its type; in the type
-declarations' comments the values that are possible.
+JavaScript: of each attribute whether it is computed, optional, required, write-only or a block, and its type; and in
+the comments of the type declarations the values that are possible.
 
-A schema is {"version", "provider": BLOCK, "resource" | "data" | "ephemeral": {type: BLOCK}}, a BLOCK {"attributes": {name:
-{"type", flags…}}, "block_types": {name: {"nesting", "min", "max", "block": BLOCK}}}."""
+A schema is {"version", "provider": BLOCK, "resource" | "data" | "ephemeral": {type: BLOCK}}, a BLOCK
+{"attributes": {name: {"type", flags…}}, "block_types": {name: {"nesting", "min", "max", "block": BLOCK}}}."""
 
 import importlib.metadata
 import re
