@@ -78,9 +78,9 @@ def passwords():
 
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory, passwords):
-    """Makes a copy of k8s/ with `chosen` taken from the menu, or with values for the overlay that it begins with."""
+    """Makes a copy of k8s/ with `chosen` taken from the menu and `secrets` in secrets.env, or with an overlay's values."""
 
-    def make(chosen):
+    def make(chosen, secrets=passwords):
         root = tmp_path_factory.mktemp("tree") / "k8s"
         shutil.copytree(K8S, root, ignore=shutil.ignore_patterns("tests", "secrets.env*"))
         for overlay, files in VALUES.items():
@@ -90,7 +90,7 @@ def tree(tmp_path_factory, passwords):
                     shutil.copy(K8S / source, root / overlay / name)
         if chosen in OVERLAYS:
             return root / chosen[0]
-        (root / "secrets.env").write_text("".join(f"{name}={value}\n" for name, value in passwords.items()))
+        (root / "secrets.env").write_text("".join(f"{name}={value}\n" for name, value in secrets.items()))
         file = root / "kustomization.yaml"
         text = file.read_text()
         if chosen:

@@ -57,6 +57,7 @@ def test_https_is_on_443_and_http_stays(objects):
     ports = {port["port"]: port["targetPort"] for port in objects.one("Service", "api")["spec"]["ports"]}
     assert ports == {80: "http", 443: "https"}
     assert port_of(objects.pods()["api"]["spec"]["containers"][0], "https")["containerPort"] == 8443
+    assert environment(objects, "api")["HTTPS_PORT"]["value"] == "443"
 
 
 @only_with("components/tls")
