@@ -56,6 +56,12 @@ def test_the_example_sets_what_has_no_default(terraform, initialised):
     assert {name for name, body in variables.items() if "  default " not in body} <= given <= variables.keys()
 
 
+def test_the_workflow_reads_outputs_that_there_are():
+    workflow = (INFRA.parent / ".github/workflows/gke.yml").read_text()
+    read = set(re.findall(r"fromJSON\(vars\.GKE_OUTPUTS\)\.(\w+)\.value", workflow))
+    assert read and read <= blocks("output", (INFRA / "outputs.tf").read_text()).keys()
+
+
 def test_everything_is_labelled():
     assert "default_labels = local.labels" in (INFRA / "versions.tf").read_text()
     # The provider leaves these out.
