@@ -54,7 +54,8 @@ def test_every_container_has_requests_and_limits(objects):
 
 def test_every_image_has_a_version_and_is_named_in_one_place(objects):
     for name, _, container in objects.containers():
-        assert re.fullmatch(r"[a-z0-9./:-]+:\d+\.\d+\.\d+(-\w+)?", container["image"]), name
+        pinned = r"@sha256:[0-9a-f]{64}" if "overlays/gke" in objects.chosen else r":\d+\.\d+\.\d+(-\w+)?"
+        assert re.fullmatch(rf"[a-z0-9./:-]+{pinned}", container["image"]), name
         assert container["imagePullPolicy"] == "IfNotPresent", name
     for file in K8S.glob("base/**/*.yaml"):
         for image in re.findall(r"^ +image: (.*)$", file.read_text(), re.MULTILINE):
