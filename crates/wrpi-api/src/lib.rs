@@ -24,5 +24,5 @@ pub use auth::{ClientIpSource, Password, Passwords, ThrottleLimit};
 pub use certificates::Certificates;
 pub use middleware::cors::AllowedOrigins;
 pub use server::{Listeners, serve};
-pub use settings::{AccessSettings, HttpSettings, Settings, TlsSettings, help};
+pub use settings::{AccessSettings, HttpSettings, Settings, TlsSettings};
 pub use state::AppState;

@@ -12,7 +12,6 @@ use crate::{Authority, Pair, eventually, free_port};
 const ADVICE: &str = "The tests need redis-server and redis-cli 6 or newer on PATH: `make test` installs them with \
                       apt-get; elsewhere install Redis with your package manager.";
 
-
 const TLS_PORT: &str = "--tls-port";
 const CA: &str = "authority.pem";
 

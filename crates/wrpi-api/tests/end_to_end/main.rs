@@ -4,6 +4,7 @@
 
 mod api;
 mod certificates;
+mod command_line;
 mod contract;
 mod deadlines;
 mod floods;
@@ -29,4 +30,5 @@ mod store;
 mod store_faults;
 mod stream;
 mod tasks;
+mod unread_log;
 mod whole_system;
