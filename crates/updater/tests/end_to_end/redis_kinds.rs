@@ -1,5 +1,7 @@
 //! What a Redis must be able to do, and what is lost where it cannot: docs/redis.md names these tests.
 
+use std::process::Command;
+
 use wrpi_test::{Redis, Reply, Scripted, Service, random_password};
 
 use crate::UPDATER;
@@ -74,6 +76,26 @@ fn each_command_that_an_acl_forbids_costs_what_is_documented() {
         assert!(error.to_lowercase().contains("permissions"), "{error}");
         assert_eq!(redis.cli(&["DBSIZE"]), "0", "half a reading is stored: {rules:?}");
     }
+}
+
+#[test]
+fn the_health_check_needs_ping() {
+    let (redis, password) = (Redis::start(), random_password());
+    for (command, code) in [("+ping", 0), ("+mset", 1)] {
+        redis.cli(&["ACL", "SETUSER", "updater", "reset", "on", &format!(">{password}"), command]);
+        let mut check = Command::new(UPDATER);
+        check.arg("healthcheck").env_clear().envs(redis.environment());
+        let output = check.envs([("REDIS_USER", "updater"), ("REDIS_PASS", &password)]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{command} {output:?}");
+    }
+}
+
+#[test]
+fn a_replica_is_not_written() {
+    let redis = Redis::start();
+    let replica = Redis::start_with(&["--replicaof", "127.0.0.1", &redis.port().to_string()]);
+    let error = refusal(&replica, &[]);
+    assert!(error.contains("read only replica"), "{error}");
 }
 
 #[test]
