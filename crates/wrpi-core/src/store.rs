@@ -10,7 +10,7 @@ use redis::aio::MultiplexedConnection;
 use tracing::warn;
 
 pub use self::error::StoreError;
-pub use self::settings::{Settings, Tls, help};
+pub use self::settings::{Settings, Tls};
 use crate::{Reading, ReadingError};
 
 /// The prefix of both keys, as a tracking client subscribes to it.

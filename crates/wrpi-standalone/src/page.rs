@@ -1,5 +1,7 @@
 //! The example page beside the API, on a listener, and so an origin, of its own.
 
+mod router;
+
 use std::future::pending;
 use std::net::SocketAddr;
 
@@ -19,5 +21,5 @@ pub(crate) async fn serve(address: Option<SocketAddr>, api: &str) -> anyhow::Res
     let bound = TcpListener::bind(address).await;
     let listener = bound.with_context(|| format!("cannot listen on PAGE_ADDR {address}"))?;
     print_line(&format!("page: http://{}", reachable(listener.local_addr()?)));
-    Ok(axum::serve(listener, wrpi_page::router(api)).await?)
+    Ok(axum::serve(listener, router::router(api)).await?)
 }

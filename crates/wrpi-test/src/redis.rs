@@ -1,20 +1,16 @@
 //! A `redis-server` of the test's own.
 
 use std::io::ErrorKind;
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::{Authority, Pair, eventually};
+use crate::{Authority, Pair, eventually, free_port};
 
 const ADVICE: &str = "The tests need redis-server and redis-cli 6 or newer on PATH: `make test` installs them with \
                       apt-get; elsewhere install Redis with your package manager.";
-
-/// How far above its port a server in cluster mode has another.
-const CLUSTER_BUS: u16 = 10_000;
 
 const TLS_PORT: &str = "--tls-port";
 const CA: &str = "authority.pem";
@@ -68,11 +64,8 @@ impl Redis {
     fn start_in(directory: TempDir, port_argument: &'static str, arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         loop {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            if port > u16::MAX - CLUSTER_BUS {
-                continue;
-            }
-            // Between there and here another may have taken the port: then there is no process, and another try.
+            let port = free_port();
+            // Another process may have taken the port meanwhile: then there is no server, and another attempt.
             if let Some(process) = spawn(port_argument, port, &arguments, &directory) {
                 return Self { process, port, arguments, directory, port_argument };
             }

@@ -4,14 +4,17 @@
 
 mod api;
 mod certificates;
+mod command_line;
 mod contract;
 mod deadlines;
 mod floods;
 mod frames;
 mod guesses;
+mod half_close;
 mod healthcheck;
 mod hostile;
 mod http2;
+mod http2_abuse;
 mod https;
 mod limits;
 mod logs;
@@ -26,4 +29,6 @@ mod stop;
 mod store;
 mod store_faults;
 mod stream;
+mod tasks;
+mod unread_log;
 mod whole_system;

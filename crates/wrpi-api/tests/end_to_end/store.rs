@@ -145,7 +145,7 @@ fn rubbish_is_logged_and_counted_and_the_last_good_reading_stays() {
 
 #[test]
 fn the_same_rubbish_is_logged_once_however_often_it_is_read() {
-    let (mut api, redis) = Api::start(&[("REDIS_HEARTBEAT", "5ms")]);
+    let (mut api, redis) = Api::start(&[("REDIS_HEARTBEAT", "100ms")]);
     redis.write("rubbish", TIMESTAMP);
     api.service.logged(REJECTED);
     let before = commands(&redis);
