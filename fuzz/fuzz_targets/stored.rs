@@ -50,7 +50,8 @@ impl Time<'_> {
                     Separator::Space => ' ',
                 };
                 let second = second.map(|second| format!(":{:02}", second % 62)).unwrap_or_default();
-                format!("{century:02}{year:02}-{month:02}-{day:02}{separator}{hour:02}:{minute:02}{second}{rest}").into()
+                format!("{century:02}{year:02}-{month:02}-{day:02}{separator}{hour:02}:{minute:02}{second}{rest}")
+                    .into()
             }
         }
     }

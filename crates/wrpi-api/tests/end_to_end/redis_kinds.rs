@@ -193,3 +193,29 @@ fn a_database_is_selected_without_pushes_too() {
     });
     follow(&redis, &script, &[("REDIS_DB", "3")]).serves(BODY);
 }
+
+#[test]
+fn a_replica_is_followed() {
+    let redis = start(&["--repl-diskless-sync-delay", "0"]);
+    let replica = Redis::start_with(&["--replicaof", "127.0.0.1", &redis.port().to_string()]);
+    let mut api = Api::follow(&replica, &[NO_HEARTBEAT]);
+    api.serves(BODY);
+    api.service.logged(PUSHED);
+    redis.write("1.000", TIMESTAMP);
+    api.serves_value("1.000");
+}
+
+#[test]
+fn every_test_that_the_page_names_exists() {
+    let crates = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let page = std::fs::read_to_string(format!("{crates}/../docs/redis.md")).unwrap();
+    let sources = |file: &str| {
+        let of = |name: &str| std::fs::read_to_string(format!("{crates}/{name}/tests/end_to_end/{file}.rs"));
+        ["wrpi-api", "updater"].map(|name| of(name).unwrap_or_default()).concat()
+    };
+    let named: Vec<_> = page.split('`').filter_map(|code| code.split_once("::")).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for (file, test) in named {
+        assert!(sources(file).contains(&format!("#[test]\nfn {test}()")), "{file}::{test}");
+    }
+}
