@@ -1,13 +1,14 @@
 //! The `wrpi-standalone` binary: calculates and serves in one process, for a look at a live WRPI without Redis.
 
 mod calculation;
+mod output;
 mod page;
 mod settings;
 
 use std::env::{args_os, var_os};
 use std::process::ExitCode;
 
-use prometheus::Registry;
+use rand::rngs::StdRng;
 use settings::Settings;
 use tokio::sync::watch;
 use wrpi_api::{AppState, Listeners, serve};
@@ -24,14 +25,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(settings: Settings, log: &telemetry::Log, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let registry = Registry::new();
-    log.register(&registry)?;
+    let registry = log.registry()?;
     let (sender, readings) = watch::channel(None);
     let mut tasks = Tasks::default();
-    tasks.spawn("calculation", calculation::repeat(settings.interval, rand::make_rng::<rand::rngs::StdRng>(), sender));
+    tasks.spawn("calculation", calculation::repeat(settings.interval, rand::make_rng::<StdRng>(), sender));
     let listeners = Listeners::bind(&settings.http)?;
     let url = settings::url(&listeners)?;
-    println!("curl -u {} {url}/v0/wrpi", settings.curl_user);
+    output::print_line(&format!("curl -u {} {url}/v0/wrpi", settings.curl_user));
     let state = AppState::new(settings.passwords, settings.access, readings, registry)?;
     tokio::select! {
         served = serve(listeners, state, settings.http, tasks, shutdown) => served,

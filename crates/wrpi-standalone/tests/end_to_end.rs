@@ -101,3 +101,17 @@ fn the_command_line_has_help_and_version_and_no_more() {
     let line = "arguments are [\"healthcheck\"]; allowed: none, --help or --version\n";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), line);
 }
+
+#[test]
+fn it_serves_where_nobody_takes_what_it_prints() {
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"exec "$0" >/dev/full"#, STANDALONE]);
+    let password = random_password();
+    let [free, page] = [("LISTEN_ADDR", "127.0.0.1:0"), ("PAGE_ADDR", "127.0.0.1:0")];
+    let mut service = Service::start(command, [free, page, ("ADMIN_ADDR", "127.0.0.1:0"), ("APP_PASSWORD", &password)]);
+    let address = service.address("public");
+    eventually(|| get(&address, "/v0/wrpi", &password).status, |status| *status == 200);
+    service.terminate();
+    assert_eq!(service.wait().code(), Some(0));
+    assert_eq!(service.count_logged("cannot write to standard output"), 2, "{:?}", service.output());
+}

@@ -20,6 +20,8 @@ mod limits;
 mod logs;
 mod manners;
 mod metrics;
+mod redis_cluster;
+mod redis_kinds;
 mod redis_tls;
 mod secret;
 mod settings;
