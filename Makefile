@@ -42,23 +42,25 @@ test: redis-server ## all tests of the crates, against real redis-server process
 	$(CARGO) test --locked --workspace
 
 .PHONY: lint
-lint: shellcheck target/lint-tools/ready ## formatting, clippy, rustdoc, hadolint and shellcheck, warnings denied
+lint: shellcheck target/lint-tools/ready ## formatting, imports, clippy, rustdoc, hadolint and shellcheck, warnings denied
 	$(CARGO) fmt --all -- --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -- --check
+	.ci/imports
+	python3 .ci/test_imports.py
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	target/lint-tools/bin/hadolint Dockerfile.*
 	shellcheck --external-sources --check-sourced $$(git grep -lE '^#!/.*sh$$')
 
 .PHONY: api-test
-api-test: target/api-tools/ready ## the API as others see it: its description, schemathesis, curl and other clients
+api-test: nginx haproxy target/api-tools/ready ## the API as others see it: its description, schemathesis, clients, and proxies in front of it
 	$(CARGO) build --locked --package wrpi-api --package wrpi-standalone
 	PYTHONDONTWRITEBYTECODE=1 target/api-tools/bin/pytest crates/wrpi-api/tests/clients
 
 .PHONY: browser-test
 browser-test: redis-server chromium ## the example page in a headless Chromium
 	$(CARGO) build --locked --workspace --bins
-	$(CARGO) test --locked --workspace --features wrpi-page/chromium --test browser
+	$(CARGO) test --locked --workspace --features wrpi-standalone/chromium --test browser
 
 .PHONY: faults
 faults: redis-server libfaketime ## break every part under load and print what clients saw (Linux; FAULT_SECONDS=3)
@@ -83,9 +85,9 @@ fuzz: ## the parsers on made-up input, FUZZ_SECONDS (60) for each, two at a time
 	log=fuzz/target/{}.log && $(CARGO) +nightly fuzz run --sanitizer none {} -- -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
 	>$$log 2>&1 && echo "fuzz {}: $$(tail -n 1 $$log)" || { cat $$log >&2; exit 1; }'
 
-# To measure it. nginx is where not every user's PATH leads.
+# To measure it. nginx and HAProxy are where not every user's PATH leads.
 
-bench bench-quick nginx: export PATH := $(PATH):/usr/sbin
+bench bench-quick api-test nginx haproxy: export PATH := $(PATH):/usr/sbin
 
 .PHONY: bench
 bench: bench-build bench-peers ## all measures beside nginx, webdis, aiohttp and bare hyper, for docs/performance.md: 4 minutes
@@ -149,6 +151,14 @@ workflows: target/workflow-tools/ready ## the GitHub workflows: their schema, an
 
 # To operate it
 
+KUBECTL ?= kubectl
+
+# Without the namespace a dry run cannot work.
+.PHONY: deploy
+deploy: ## k8s/ on the cluster that kubectl's context names, or nothing where the cluster would refuse an object
+	@if $(KUBECTL) get namespace wrpi >/dev/null 2>&1; then $(KUBECTL) apply -k k8s --dry-run=server >/dev/null; fi
+	$(KUBECTL) apply -k k8s
+
 .PHONY: k8s-test
 k8s-test: redis-server target/k8s-tools/ready ## the Kubernetes manifests: schemas, linters, and their rules
 	target/k8s-tools/bin/yamllint --strict --config-file k8s/tests/yamllint.yaml k8s
@@ -165,11 +175,13 @@ monitoring-test: redis-server prometheus target/k8s-tools/ready ## alerts, dashb
 
 # What all this needs, installed where it is missing
 
-.PHONY: redis-server shellcheck docker-compose python3-venv nginx webdis wrk valgrind libfaketime chromium prometheus
+.PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy webdis wrk valgrind libfaketime chromium prometheus
 redis-server shellcheck webdis wrk valgrind:
 	@$(call needs,command -v $@,$@)
 nginx:
 	@$(call needs,command -v nginx,nginx-light)
+haproxy:
+	@$(call needs,command -v haproxy,haproxy)
 docker-compose:
 	@$(call needs,docker compose version || docker-compose version,docker-compose)
 python3-venv:

@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use wrpi_test::Connection;
+use wrpi_test::{Api, Connection, PATIENCE, binary, resident_bytes};
 
-use crate::machine::{Cores, resident};
-use crate::process::{PATIENCE, Server, eventually};
+use crate::machine::Cores;
 use crate::saturation::commands;
-use crate::system::{System, binary};
+use crate::system::System;
 
 /// How many connections are kept at once.
 pub(crate) const CONNECTIONS: usize = 10_000;
@@ -33,8 +32,8 @@ pub(crate) struct Memory {
 /// Measures [`Memory`].
 pub(crate) fn memory(system: &System) -> Result<Memory> {
     let api = system.api()?;
-    let idle = resident(api.server.id())? as f64;
-    let target = system.target("wrpi-api", api.port, Vec::new());
+    let idle = resident_bytes(api.service.id()) as f64;
+    let target = system.target("wrpi-api", api.port(), Vec::new());
     let mut kept = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {
         // Not `Connection::open`, which takes two descriptors.
@@ -44,7 +43,7 @@ pub(crate) fn memory(system: &System) -> Result<Memory> {
         target.ask(&mut connection)?;
         kept.push(connection);
     }
-    let per_connection = (resident(api.server.id())? as f64 - idle) / CONNECTIONS as f64;
+    let per_connection = (resident_bytes(api.service.id()) as f64 - idle) / CONNECTIONS as f64;
     let last = kept.last_mut().context("no connection")?;
     target.ask(last).context("a kept connection was closed")?;
     let first = kept.first_mut().context("no connection")?;
@@ -55,11 +54,9 @@ pub(crate) fn memory(system: &System) -> Result<Memory> {
 /// Milliseconds from starting an API process, its Redis ready, to its first 200; `count` times.
 pub(crate) fn starts(system: &System, count: usize) -> Result<Vec<f64>> {
     let start = || {
-        let (mut command, port) = system.api_command(&[])?;
-        let target = system.target("wrpi-api", port, Vec::new());
         let start = Instant::now();
-        let _api = Cores::pinned(system.cores.server, || Server::spawn(&mut command))?;
-        eventually(|| target.check())?;
+        let api = Cores::pinned(system.cores.server, || Ok(system.spawn_api(&[])))?;
+        system.target("wrpi-api", api.port(), Vec::new()).becomes_right()?;
         Ok(start.elapsed().as_secs_f64() * 1e3)
     };
     (0..count).map(|_| start()).collect()
@@ -67,10 +64,8 @@ pub(crate) fn starts(system: &System, count: usize) -> Result<Vec<f64>> {
 
 /// How many commands a minute one API process sends to Redis while nothing happens, as it is set by default.
 pub(crate) fn idle_commands(system: &System) -> Result<f64> {
-    let (mut command, port) = system.api_command(&[])?;
-    let _api = Server::spawn(command.env_remove("REDIS_HEARTBEAT"))?;
-    let target = system.target("wrpi-api", port, Vec::new());
-    eventually(|| target.check())?;
+    let api = Api::follow(&system.redis, &[]);
+    api.becomes_ready();
     let before = commands(&system.redis, &[])?;
     sleep(IDLE);
     Ok((commands(&system.redis, &[])? - before) as f64 * 60.0 / IDLE.as_secs_f64())
@@ -91,7 +86,7 @@ pub(crate) fn updater_runs(system: &System, count: usize) -> Result<Vec<UpdaterR
         Ok(Duration::from_micros(microseconds.try_into()?))
     };
     let run = || {
-        let mut updater = Command::new(binary("updater")?);
+        let mut updater = Command::new(binary("updater"));
         updater.envs(system.redis.environment()).env("RUST_LOG", "warn");
         let (cpu_before, start) = (cpu_of_ended()?, Instant::now());
         let status = Cores::pinned(system.cores.server, || Ok(updater.status()?))?;

@@ -3,15 +3,13 @@
 
 use std::fs::read_to_string;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
-use wrpi_test::Connection;
+use wrpi_test::{Connection, Service};
 
 use crate::machine::Cores;
-use crate::peers::{HYPER, api_targets, hyper_command};
-use crate::process::{Server, eventually};
+use crate::peers::{HYPER, api_targets, start_hyper};
 use crate::system::System;
 use crate::target::Target;
 
@@ -48,15 +46,21 @@ pub(crate) fn check() -> Result<()> {
     Cores::pinned(cores.server, || {
         let (system, directory) = (System::start(cores)?, TempDir::new()?);
         let out = directory.path().join("callgrind.out");
-        let callgrind = ["valgrind", "-q", "--tool=callgrind", "--collect-systime=yes"].map(str::to_owned);
-        let wrapper = [&callgrind[..], &[format!("--callgrind-out-file={}", out.display())]].concat();
+        let out_file = format!("--callgrind-out-file={}", out.display());
+        let wrapper = ["valgrind", "-q", "--tool=callgrind", "--collect-systime=yes", &out_file];
 
         let hyper = system.target(HYPER, 0, Vec::new());
-        let [hyper] = per_answer(|| hyper_command(&wrapper), [&hyper], &out)?;
+        let [hyper] = per_answer(|| start_hyper(&wrapper), [&hyper], &out)?;
         println!("{HYPER}: {:.0} instructions, {:.2} system calls and clock reads", hyper.instructions, hyper.calls);
 
         let targets = api_targets(&system, &system.api()?)?;
-        let counts = per_answer(|| system.api_command(&wrapper), targets.each_ref(), &out)?;
+        let start_api = || {
+            let api = system.spawn_api(&wrapper);
+            api.becomes_ready();
+            let port = api.port();
+            (api.service, port)
+        };
+        let counts = per_answer(start_api, targets.each_ref(), &out)?;
         let mut is_kept = true;
         for ((target, counts), most) in targets.iter().zip(counts).zip(MOST) {
             let (ratio, more) = (counts.instructions / hyper.instructions, counts.calls - hyper.calls);
@@ -76,29 +80,28 @@ pub(crate) fn check() -> Result<()> {
     })
 }
 
-/// What the server that `command` runs executes for an answer to each of `targets`.
+/// What the server that `start` starts executes for an answer to each of `targets`.
 fn per_answer<const N: usize>(
-    command: impl Fn() -> Result<(Command, u16)>,
+    start: impl Fn() -> (Service, u16),
     targets: [&Target; N],
     out: &Path,
 ) -> Result<[Counts; N]> {
     let usual = targets.first().context("no target")?;
-    let start = run(command()?, usual, usual, 0, out)?;
-    let mut counts = [start; N];
+    let first = run(start(), usual, usual, 0, out)?;
+    let mut counts = [first; N];
     for (target, counts) in targets.into_iter().zip(&mut counts) {
-        let all = run(command()?, usual, target, COUNTED, out)?;
-        let each = |all: f64, start: f64| (all - start) / f64::from(COUNTED);
+        let all = run(start(), usual, target, COUNTED, out)?;
+        let each = |all: f64, first: f64| (all - first) / f64::from(COUNTED);
         *counts =
-            Counts { instructions: each(all.instructions, start.instructions), calls: each(all.calls, start.calls) };
+            Counts { instructions: each(all.instructions, first.instructions), calls: each(all.calls, first.calls) };
     }
     Ok(counts)
 }
 
 /// Runs a server from its start to its end: some answers to `usual`, then `count` to `target`.
-fn run((mut command, port): (Command, u16), usual: &Target, target: &Target, count: u32, out: &Path) -> Result<Counts> {
+fn run((mut server, port): (Service, u16), usual: &Target, target: &Target, count: u32, out: &Path) -> Result<Counts> {
     let [usual, target] = [usual, target].map(|target| Target { port, ..target.clone() });
-    let mut server = Server::spawn(&mut command)?;
-    eventually(|| usual.check())?;
+    usual.becomes_right()?;
     let mut connection = Connection::open(&usual.address())?;
     for _ in 0..FIRST {
         usual.ask(&mut connection)?;
@@ -107,7 +110,8 @@ fn run((mut command, port): (Command, u16), usual: &Target, target: &Target, cou
         target.ask(&mut connection)?;
     }
     drop(connection);
-    server.stop()?;
+    server.terminate();
+    server.wait();
     let found = read_to_string(out).context("callgrind wrote nothing")?;
     parse(&found).with_context(|| format!("not as callgrind writes: {found}"))
 }

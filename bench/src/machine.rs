@@ -54,14 +54,6 @@ pub(crate) fn cpu_time(process: u32) -> Result<Duration> {
 /// What `/proc` calls a kB, in bytes.
 pub(crate) const KIB: f64 = 1024.0;
 
-/// Resident memory of a process in bytes.
-pub(crate) fn resident(process: u32) -> Result<u64> {
-    let status = read_to_string(format!("/proc/{process}/status")).context("a server has ended")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kibibytes * 1024)
-}
-
 /// Lets this process, and what it spawns, have `wanted` open descriptors.
 pub(crate) fn allow_descriptors(wanted: u64) -> Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;

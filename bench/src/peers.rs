@@ -6,11 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
-use wrpi_test::basic;
+use wrpi_test::{Api, Service, basic, free_port};
 
 use crate::machine::Cores;
-use crate::process::{Server, eventually, free_port};
-use crate::system::{Api, BODY, System, binary, command};
+use crate::system::{BODY, System};
 use crate::target::Target;
 
 /// All servers side by side; each is idle while another is measured.
@@ -20,7 +19,8 @@ pub(crate) struct Peers {
     pub(crate) api: [Target; 4],
     /// One answer of each peer.
     pub(crate) others: Vec<Target>,
-    _servers: Vec<Server>,
+    _api: Api,
+    _servers: Vec<Service>,
     _directory: TempDir,
 }
 
@@ -45,15 +45,16 @@ impl Peers {
             let mut peers = Self {
                 api: api_targets(system, &api)?,
                 others: Vec::new(),
-                _servers: vec![api.server],
+                _api: api,
+                _servers: Vec::new(),
                 _directory: directory,
             };
-            peers.start_hyper(system)?;
+            peers.start_hyper(system);
             peers.start_nginx(system)?;
             peers.start_webdis(system)?;
             peers.start_aiohttp(system)?;
             for target in peers.all() {
-                eventually(|| target.check())?;
+                target.becomes_right()?;
             }
             Ok(peers)
         })
@@ -69,16 +70,14 @@ impl Peers {
         self.all().find(|target| target.name == name).with_context(|| format!("no {name}"))
     }
 
-    fn start_hyper(&mut self, system: &System) -> Result<()> {
-        let (mut command, port) = hyper_command(&[])?;
-        let server = Server::spawn(&mut command)?;
+    fn start_hyper(&mut self, system: &System) {
+        let (server, port) = start_hyper(&[]);
         self.others.push(system.target(HYPER, port, vec![server.id()]));
         self._servers.push(server);
-        Ok(())
     }
 
     fn start_nginx(&mut self, system: &System) -> Result<()> {
-        let (return_port, static_port) = (free_port()?, free_port()?);
+        let (return_port, static_port) = (free_port(), free_port());
         let directory = self._directory.path();
         create_dir(directory.join("v0"))?;
         write(directory.join("v0/wrpi"), BODY)?;
@@ -93,7 +92,9 @@ impl Peers {
                 ("BODY", BODY),
             ],
         )?;
-        let server = Server::spawn(Command::new("nginx").arg("-c").arg(configuration).args(["-e", "stderr"]))?;
+        let mut nginx = Command::new("nginx");
+        nginx.arg("-c").arg(configuration).args(["-e", "stderr"]);
+        let server = start(nginx);
         self.others.push(system.target(NGINX_RETURN, return_port, vec![server.id()]));
         self.others.push(system.target(NGINX_STATIC, static_port, vec![server.id()]));
         self._servers.push(server);
@@ -101,7 +102,7 @@ impl Peers {
     }
 
     fn start_webdis(&mut self, system: &System) -> Result<()> {
-        let port = free_port()?;
+        let port = free_port();
         let configuration = self.filled_in(
             "webdis.json",
             include_str!("../peers/webdis.json"),
@@ -112,7 +113,9 @@ impl Peers {
                 ("PASSWORD", &system.password),
             ],
         )?;
-        let server = Server::spawn(Command::new("webdis").arg(configuration))?;
+        let mut webdis = Command::new("webdis");
+        webdis.arg(configuration);
+        let server = start(webdis);
         let mut target = system.target(WEBDIS, port, vec![server.id(), system.redis.id()]);
         target.path = "/MGET/wrpi-latest/wrpi-timestamp";
         target.body = r#"{"MGET":["64.078","2026-11-24T02:14:24+0000"]}"#.to_owned();
@@ -122,17 +125,15 @@ impl Peers {
     }
 
     fn start_aiohttp(&mut self, system: &System) -> Result<()> {
-        let (port, service) = (free_port()?, self._directory.path().join("aiohttp_service.py"));
+        let (port, service) = (free_port(), self._directory.path().join("aiohttp_service.py"));
         write(&service, include_str!("../peers/aiohttp_service.py"))?;
         // `make` has made it.
-        let python = binary("wrpi-bench")?.with_file_name("../bench-tools/bin/python");
-        let mut command = Command::new(python);
-        command
-            .arg(service)
-            .env("PORT", port.to_string())
-            .env("REDIS_PORT", system.redis.port().to_string())
-            .env("APP_PASSWORD", &system.password);
-        let server = Server::spawn(&mut command)?;
+        let python = std::env::current_exe()?.with_file_name("../bench-tools/bin/python");
+        let mut aiohttp = Command::new(python);
+        aiohttp.arg(service);
+        let variables = [("PORT", port.to_string()), ("REDIS_PORT", system.redis.port().to_string())];
+        let password = ("APP_PASSWORD", system.password.clone());
+        let server = Service::start(aiohttp, variables.into_iter().chain([password]));
         self.others.push(system.target(AIOHTTP, port, vec![server.id(), system.redis.id()]));
         self._servers.push(server);
         Ok(())
@@ -148,7 +149,7 @@ impl Peers {
 
 /// What is asked of the API: what it answers with 200, 304 and 401.
 pub(crate) fn api_targets(system: &System, api: &Api) -> Result<[Target; 4]> {
-    let ok = system.target(API, api.port, vec![api.server.id()]);
+    let ok = system.target(API, api.port(), vec![api.service.id()]);
     let etag = ok.check()?.header("etag").context("no ETag")?.to_owned();
     let wrong = basic(&format!("any:{}", system.password.to_lowercase()));
     let not_modified = Target {
@@ -165,10 +166,14 @@ pub(crate) fn api_targets(system: &System, api: &Api) -> Result<[Target; 4]> {
     Ok([ok, not_modified, no_password, wrong_password])
 }
 
-/// A command that runs bare hyper, and its port. `wrapper` runs it, if given.
-pub(crate) fn hyper_command(wrapper: &[String]) -> Result<(Command, u16)> {
-    let port = free_port()?;
-    let mut command = command("bare_hyper", wrapper)?;
-    command.arg(format!("127.0.0.1:{port}")).arg(BODY);
-    Ok((command, port))
+/// Starts a program of the system.
+fn start(command: Command) -> Service {
+    Service::start(command, std::env::var("PATH").map(|path| ("PATH", path)))
+}
+
+/// Starts bare hyper, and gives its port. `wrapper` runs it, if given.
+pub(crate) fn start_hyper(wrapper: &[&str]) -> (Service, u16) {
+    let port = free_port();
+    let arguments = [&format!("127.0.0.1:{port}"), BODY];
+    (Service::wrapped(wrapper, "bare_hyper", &arguments, [("", ""); 0]), port)
 }

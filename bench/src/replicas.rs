@@ -1,6 +1,6 @@
 //! How soon after a write in Redis every replica serves it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
@@ -8,13 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use wrpi_core::store::Store;
+use wrpi_test::{Api, PATIENCE};
 
-use crate::process::PATIENCE;
-use crate::streams::{Stream, sign};
-use crate::system::{Api, System, reading};
-
-/// The time between two writes: long enough for the last one to have settled everywhere.
-pub(crate) const PAUSE: Duration = Duration::from_millis(20);
+use crate::stream::{PAUSE, Stream, sign};
+use crate::system::{System, reading};
 
 /// Starts `count` API processes, writes `writes` readings as the updater does, and gives for each the milliseconds
 /// from before the write until a client of each replica had it, on a stream.
@@ -60,7 +57,7 @@ struct Replica {
 impl Replica {
     async fn connect(system: &System, api: &Api) -> Result<Self> {
         let stream = Stream::open(&system.stream_of(api)).await?;
-        let target = system.target("a replica", api.port, Vec::new());
+        let target = system.target("a replica", api.port(), Vec::new());
         let connection = TcpStream::connect(target.address()).await?;
         connection.set_nodelay(true)?;
         Ok(Self { stream, connection, request: target.request() })

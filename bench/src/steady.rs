@@ -9,9 +9,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use wrpi_test::PATIENCE;
 
 use crate::machine::Cores;
-use crate::process::PATIENCE;
 use crate::target::Target;
 
 const CONNECTIONS: usize = 64;

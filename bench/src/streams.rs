@@ -2,18 +2,15 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use wrpi_core::store::Store;
+use wrpi_test::{Api, resident_bytes};
 
-use crate::machine::{Cores, resident};
-use crate::process::PATIENCE;
-use crate::replicas::PAUSE;
-use crate::system::{Api, System, reading};
-use crate::target::Target;
+use crate::machine::Cores;
+use crate::stream::{PAUSE, Stream, sign};
+use crate::system::{System, reading};
 
 /// How many streams are open at once.
 pub(crate) const STREAMS: usize = 10_000;
@@ -39,12 +36,12 @@ pub(crate) fn measure(system: &System, writes: u32) -> Result<Streams> {
 async fn follow(system: &System, api: &Api, writes: u32) -> Result<Streams> {
     let mut store = Store::connect(&system.store()?).await?;
     let target = system.stream_of(api);
-    let before = resident(api.server.id())?;
+    let before = resident_bytes(api.service.id());
     let mut streams = Vec::with_capacity(STREAMS);
     for _ in 0..STREAMS {
         streams.push(Stream::open(&target).await?);
     }
-    let memory = resident(api.server.id())?.saturating_sub(before) as f64 / STREAMS as f64;
+    let memory = resident_bytes(api.service.id()).saturating_sub(before) as f64 / STREAMS as f64;
     let mut delivery = Vec::new();
     for number in 1..=writes {
         sleep(PAUSE).await;
@@ -56,33 +53,4 @@ async fn follow(system: &System, api: &Api, writes: u32) -> Result<Streams> {
         delivery.push((last - start).as_secs_f64() * 1e3);
     }
     Ok(Streams { delivery, memory })
-}
-
-/// An open stream.
-pub(crate) struct Stream(TcpStream);
-
-impl Stream {
-    /// Opens a stream and waits for the first reading.
-    pub(crate) async fn open(target: &Target) -> Result<Self> {
-        let mut stream = Self(TcpStream::connect(target.address()).await?);
-        stream.0.write_all(&target.request()).await?;
-        stream.until(&sign(0)?).await?;
-        Ok(stream)
-    }
-
-    /// Reads until `sign` has come, and gives the time when it had.
-    pub(crate) async fn until(&mut self, sign: &str) -> Result<Instant> {
-        let (mut received, mut buffer) = (String::new(), [0; 1024]);
-        while !received.contains(sign) {
-            let length = timeout(PATIENCE, self.0.read(&mut buffer)).await.context("a stream stands still")??;
-            ensure!(length > 0, "a stream ended after {received:?}");
-            received.push_str(&String::from_utf8_lossy(buffer.get(..length).context("more than there is room")?));
-        }
-        Ok(Instant::now())
-    }
-}
-
-/// How reading number `number` is known in an answer.
-pub(crate) fn sign(number: u32) -> Result<String> {
-    Ok(format!("\"latest_value\":{},", reading(number)?.value))
 }

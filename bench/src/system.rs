@@ -1,18 +1,15 @@
 //! The system under test: a Redis with a reading, and API processes that follow it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use wrpi_core::settings::Reader;
+use wrpi_core::settings;
 use wrpi_core::store;
 use wrpi_core::{Reading, Timestamp, Wrpi};
-use wrpi_test::{Redis, basic, random_password};
+use wrpi_test::{Api, Redis, basic, random_password};
 
 use crate::machine::Cores;
-use crate::process::{Server, eventually, free_port};
 use crate::target::Target;
 
 const INDEX: &str = "/v0/wrpi";
@@ -24,13 +21,6 @@ pub(crate) struct System {
     pub(crate) cores: Cores,
     pub(crate) redis: Redis,
     pub(crate) password: String,
-}
-
-/// An API process.
-#[derive(Debug)]
-pub(crate) struct Api {
-    pub(crate) server: Server,
-    pub(crate) port: u16,
 }
 
 impl System {
@@ -47,29 +37,22 @@ impl System {
         self.redis.write("64.078", "2026-11-24T02:14:24+0000");
     }
 
-    /// A command that runs an API with everything that it offers, and its port. `wrapper` runs it, if given.
-    pub(crate) fn api_command(&self, wrapper: &[String]) -> Result<(Command, u16)> {
-        let port = free_port()?;
-        let mut command = command("wrpi-api", wrapper)?;
-        command
-            .envs(self.redis.environment())
-            .env("APP_PASSWORD", &self.password)
-            .env("LISTEN_ADDR", format!("127.0.0.1:{port}"))
-            .env("ADMIN_ADDR", "127.0.0.1:0")
+    /// Starts an API with everything that it offers, and waits until it listens. `wrapper` runs it, if given.
+    pub(crate) fn spawn_api(&self, wrapper: &[&str]) -> Api {
+        let variables = [
+            ("APP_PASSWORD", &*self.password),
             // So that every command that Redis counts has another cause.
-            .env("REDIS_HEARTBEAT", "60m")
-            .env("MAX_CONNECTIONS", "20000")
-            // Until its first reading it answers 503, and warns.
-            .env("RUST_LOG", "error");
-        Ok((command, port))
+            ("REDIS_HEARTBEAT", "60m"),
+            ("MAX_CONNECTIONS", "20000"),
+        ];
+        Api::wrapped(wrapper, &self.redis, &variables)
     }
 
     /// Starts an API and waits until it serves the first reading.
     pub(crate) fn api(&self) -> Result<Api> {
-        let (mut command, port) = self.api_command(&[])?;
-        let api = Api { server: Server::spawn(&mut command)?, port };
-        let target = self.target("wrpi-api", port, vec![api.server.id()]);
-        eventually(|| target.check())?;
+        let api = self.spawn_api(&[]);
+        api.becomes_ready();
+        self.target("wrpi-api", api.port(), Vec::new()).check()?;
         Ok(api)
     }
 
@@ -78,9 +61,7 @@ impl System {
         let environment = self.redis.environment();
         let value = |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
         let lookup = |name: &str| -> Option<OsString> { value(name) };
-        let mut reader = Reader::new(&lookup);
-        let settings = store::Settings::read(&mut reader, 0);
-        Ok(reader.finish(settings)?)
+        Ok(settings::load(&lookup, |reader| Some(store::Settings::read(reader, 0)))?)
     }
 
     /// The usual request to a server with the contract of the API.
@@ -91,7 +72,7 @@ impl System {
 
     /// The request that opens a stream.
     pub(crate) fn stream_of(&self, api: &Api) -> Target {
-        Target { path: STREAM, ..self.target("a stream", api.port, Vec::new()) }
+        Target { path: STREAM, ..self.target("a stream", api.port(), Vec::new()) }
     }
 }
 
@@ -104,24 +85,4 @@ pub(crate) fn reading(number: u32) -> Result<Reading> {
     let value = Wrpi::from_thousandths((64_078 + number) % 100_001).context("0 to 100 is a WRPI")?;
     let calculated_at = Timestamp::new(first + TimeDelta::seconds(number.into())).context("a time")?;
     Ok(Reading { value, calculated_at })
-}
-
-/// A command that runs a binary that was built beside this one; `wrapper` runs it, if given.
-pub(crate) fn command(name: &str, wrapper: &[String]) -> Result<Command> {
-    let binary = binary(name)?;
-    Ok(match wrapper {
-        [] => Command::new(binary),
-        [program, arguments @ ..] => {
-            let mut command = Command::new(program);
-            command.args(arguments).arg(binary);
-            command
-        }
-    })
-}
-
-/// A binary that was built beside this one.
-pub(crate) fn binary(name: &str) -> Result<PathBuf> {
-    let path = std::env::current_exe()?.with_file_name(name);
-    path.exists().then_some(&path).with_context(|| format!("{} is not built", path.display()))?;
-    Ok(path)
 }

@@ -1,7 +1,9 @@
 //! A request, and the answer that it must get.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
-use wrpi_test::{Connection, Response};
+use wrpi_test::{Connection, PATIENCE, Response};
 
 /// What the load asks for, and of whom.
 #[derive(Clone, Debug)]
@@ -34,6 +36,17 @@ impl Target {
     /// Asks once, on a connection of its own.
     pub(crate) fn check(&self) -> Result<Response> {
         self.ask(&mut Connection::open(&self.address()).with_context(|| format!("no {}", self.name))?)
+    }
+
+    /// Asks until the answer is right, or gives the last error.
+    pub(crate) fn becomes_right(&self) -> Result<Response> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.check() {
+                Err(_) if Instant::now() < end => std::thread::sleep(Duration::from_micros(200)),
+                result => return result,
+            }
+        }
     }
 
     /// Asks once.

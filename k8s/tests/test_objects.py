@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from conftest import K8S, NEWEST, OWN_SECRETS, Objects, build, port_of
+from conftest import K8S, NEWEST, OWN_SECRETS, UPDATER_DEPLOYMENT, Objects, build, port_of
 
 CLIENTS = ("api", "updater")
 
@@ -182,7 +182,14 @@ def test_a_drain_takes_one_api_pod_at_a_time(objects):
     assert budget["spec"]["selector"] == objects.one("Deployment", "api")["spec"]["selector"]
 
 
+def environment(container):
+    return {env["name"]: env.get("value") for env in container["env"]}
+
+
 def test_an_update_ends_before_the_next_begins(objects):
+    if UPDATER_DEPLOYMENT in objects.chosen:
+        assert objects.of("CronJob") == []
+        return
     spec = objects.one("CronJob", "updater")["spec"]
     assert spec["schedule"] == "* * * * *" and spec["concurrencyPolicy"] == "Forbid"
     assert 10 <= spec["startingDeadlineSeconds"] < 60  # the controller looks every ten seconds
@@ -197,6 +204,26 @@ def test_an_update_ends_before_the_next_begins(objects):
     else:
         assert int(deadline.removesuffix("s")) < job["activeDeadlineSeconds"]
         assert job["activeDeadlineSeconds"] + pod["terminationGracePeriodSeconds"] < 60
+
+
+def test_a_lasting_updater_is_the_job_s_pod_that_stays(render):
+    others = ("components/gke-secret-manager", "components/external-redis")
+    job = render(*others).pods()["updater"]
+    deployment = render(*others, UPDATER_DEPLOYMENT).one("Deployment", "updater")["spec"]
+    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    assert selects(deployment["selector"]["matchLabels"], job)
+    pod = deployment["template"]
+    (container,) = pod["spec"]["containers"]
+    assert environment(container)["UPDATE_INTERVAL"] == "60s"
+    # It outlasts an outage of Redis of any length without a restart that waits: the kubelet forgets its backoff after
+    # ten minutes.
+    probe = container.pop("livenessProbe")
+    assert probe["exec"]["command"] == ["/updater", "healthcheck"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 600
+    container["env"] = [env for env in container["env"] if env["name"] != "UPDATE_INTERVAL"]
+    del pod["spec"]["tolerations"]
+    assert pod["spec"].pop("restartPolicy") == "Always" and job["spec"].pop("restartPolicy") == "Never"
+    assert pod == job
 
 
 def test_roles_name_what_they_allow_and_bind_nobody_but_prometheus_and_the_deployer(objects):

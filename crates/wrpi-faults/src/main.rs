@@ -8,7 +8,6 @@
 mod faults;
 mod outcome;
 mod pair;
-mod processes;
 mod scene;
 
 use std::process::ExitCode;

@@ -5,11 +5,10 @@ use std::ops::Range;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use wrpi_test::{Load, Monitor, Proxy, Redis, Response, Seen, Service, eventually, get, random_password};
+use wrpi_test::{Api, Load, Monitor, Proxy, Redis, Response, Seen, Service, binary, eventually, random_password};
 
 use crate::outcome::Outcome;
 use crate::pair::Pair;
-use crate::processes::{Api, spawn_updater};
 
 /// Requests per second.
 pub(crate) const RATE: u32 = 2_000;
@@ -41,7 +40,6 @@ pub(crate) struct Scene {
     pub(crate) load: Load,
     redis_arguments: Vec<String>,
     redis_password: String,
-    password: String,
     /// Every body that may be served.
     written: HashSet<String>,
     last_number: u32,
@@ -57,27 +55,25 @@ impl Scene {
         let redis_arguments = [&["--user", "api", "on", &login], &API_RIGHTS[..], setup.redis].concat();
         let redis = Redis::start_with(&redis_arguments);
         let proxy = Proxy::start(redis.port());
-        let mut environment = redis.environment();
-        environment.extend([
-            ("REDIS_PORT", proxy.port().to_string()),
-            ("REDIS_USER", "api".into()),
-            ("REDIS_PASS", redis_password.clone()),
-            ("APP_PASSWORD", password.clone()),
-        ]);
-        environment.extend(setup.environment);
+        let proxy_port = proxy.port().to_string();
+        let mut environment = vec![
+            ("REDIS_PORT", proxy_port.as_str()),
+            ("REDIS_USER", "api"),
+            ("REDIS_PASS", &redis_password),
+            ("APP_PASSWORD", &password),
+        ];
+        environment.extend(setup.environment.iter().map(|(name, value)| (*name, value.as_str())));
         let first = Pair::numbered(0);
         redis.write(&first.value, &first.time);
-        let apis: Vec<_> = (0..=setup.more_apis).map(|_| Api::start(setup.wrapper, &environment)).collect();
+        let apis: Vec<_> = (0..=setup.more_apis).map(|_| Api::wrapped(setup.wrapper, &redis, &environment)).collect();
+        apis.iter().for_each(|api| api.serves(&first.body()));
         let addresses: Vec<_> = apis.iter().map(|api| api.address.clone()).collect();
-        for address in &addresses {
-            eventually(|| get(address, "/v0/wrpi", &password).body, |body| *body == first.body());
-        }
         let load = Load::start(&addresses, &password, RATE);
         sleep(Duration::from_secs(1));
-        let base = apis[0].usage();
+        let base = usage(&apis[0]);
         let written = HashSet::from([first.body()]);
         let redis_arguments = redis_arguments.into_iter().map(str::to_owned).collect();
-        Self { redis, proxy, apis, load, redis_arguments, redis_password, password, written, last_number: 0, base }
+        Self { redis, proxy, apis, load, redis_arguments, redis_password, written, last_number: 0, base }
     }
 
     /// Writes the next reading past the proxy; gives what the API makes of it.
@@ -91,7 +87,7 @@ impl Scene {
 
     /// Asks the first replica.
     pub(crate) fn ask(&self) -> Response {
-        get(&self.apis[0].address, "/v0/wrpi", &self.password)
+        self.apis[0].get()
     }
 
     /// Writes the next reading and waits until clients see it: how long after `end` that is.
@@ -116,12 +112,12 @@ impl Scene {
 
     /// Starts the updater on this Redis, with further variables.
     pub(crate) fn updater(&self, more: &[(&'static str, String)]) -> Service {
-        spawn_updater([&self.redis.environment(), more].concat())
+        Service::spawn(&binary("updater"), [&self.redis.environment(), more].concat())
     }
 
     /// Runs the updater, which must fail and say why.
     pub(crate) fn updater_fails(&self, why: &str) {
-        let mut updater = self.updater(&[("UPDATE_DEADLINE", "300ms".into())]);
+        let mut updater = self.updater(&[("UPDATE_DEADLINE", "2s".into())]);
         assert_eq!(updater.wait().code(), Some(1));
         let output = updater.output().join("\n");
         assert!(output.contains(why), "not {why}: {output}");
@@ -154,7 +150,7 @@ impl Scene {
 
         let api = &self.apis[0];
         let (descriptors, memory) = self.base;
-        let now = eventually(|| api.usage(), |now| now.0 <= descriptors || now.1 > memory + SLACK_KIB);
+        let now = eventually(|| usage(api), |now| now.0 <= descriptors || now.1 > memory + SLACK_KIB);
         check(now.0 <= descriptors, format!("{} descriptors, {descriptors} before", now.0));
         check(now.1 <= memory + SLACK_KIB, format!("{} KiB of memory, {memory} before", now.1));
 
@@ -174,4 +170,9 @@ impl Scene {
         check(unexcused.is_empty(), format!("{} requests failed, among them {some:?}", unexcused.len()));
         Outcome { sent, failed: failures.len(), longest_gap, recovery, problems }
     }
+}
+
+/// Open descriptors, and KiB of memory.
+fn usage(api: &Api) -> (usize, u64) {
+    (api.service.descriptors(), api.service.resident_kib())
 }

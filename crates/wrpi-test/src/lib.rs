@@ -1,16 +1,20 @@
-//! Real parts for the tests of the other crates, none of which it knows: a private `redis-server`, a service as a
-//! process of its own, a faulty network, certificates, HTTP over a bare socket, and a load.
+//! Real parts for the tests of the other crates, which it knows only as binaries: a private `redis-server`, a service
+//! as a process of its own, a faulty network, certificates, HTTP over a bare socket, and a load.
 //!
 //! Everything is started on a free port and killed on drop. What goes wrong here panics: it fails the test.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod api;
 mod authority;
+mod flood;
 mod http;
 mod load;
+mod port;
 mod process;
 mod proxy;
 mod redis;
+mod scripted;
 mod service;
 
 use std::fmt::Debug;
@@ -18,15 +22,19 @@ use std::time::{Duration, Instant};
 
 use rand::distr::{Alphanumeric, SampleString};
 
+pub use api::{Api, BODY, TIMESTAMP, VALUE};
 pub use authority::{Authority, Pair};
+pub use flood::{Flood, Flooded};
 pub use http::{Connection, Response, basic, get, send};
 pub use load::{Load, Seen};
+pub use port::free_port;
 pub use proxy::{Direction, Path, Proxy};
 pub use redis::{Monitor, Redis};
-pub use service::Service;
+pub use scripted::{Reply, Scripted};
+pub use service::{Service, binary, resident_bytes};
 
-/// The longest wait for anything: far more than it takes, so that only what is broken fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest wait for anything: a guard against hanging, far longer than anything takes on a slow and busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A password that nobody has used before.
 pub fn random_password() -> String {

@@ -62,8 +62,8 @@ impl Process {
                 return None;
             }
             assert!(Instant::now() < end, "waited in vain for a line after these: {known:#?}");
-            has_ended = self.child.try_wait().unwrap().is_some();
-            // Once more after the end: its last words may still be under way.
+            // Its last lines may arrive after its end.
+            has_ended = self.child.try_wait().unwrap().is_some() && self.readers.iter().all(JoinHandle::is_finished);
             known = lines.1.wait_timeout(known, Duration::from_millis(100)).unwrap().0;
         }
     }

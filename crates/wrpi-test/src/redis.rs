@@ -1,14 +1,13 @@
 //! A `redis-server` of the test's own.
 
 use std::io::ErrorKind;
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::{Authority, Pair};
+use crate::{Authority, Pair, eventually, free_port};
 
 const ADVICE: &str = "The tests need redis-server and redis-cli 6 or newer on PATH: `make test` installs them with \
                       apt-get; elsewhere install Redis with your package manager.";
@@ -52,11 +51,21 @@ impl Redis {
         Self::start_in(directory, TLS_PORT, &[&["--port", "0", "--tls-auth-clients", "no"], &files[..]].concat())
     }
 
+    /// Starts a server in cluster mode, alone, that serves all slots but `missing`.
+    pub fn start_cluster(missing: &[&str]) -> Self {
+        let redis = Self::start_with(&["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"]);
+        let slots: Vec<String> = (0..16_384).map(|slot: u16| slot.to_string()).collect();
+        let served = slots.iter().map(String::as_str).filter(|slot| !missing.contains(slot));
+        redis.cli(&["CLUSTER", "ADDSLOTS"].into_iter().chain(served).collect::<Vec<_>>());
+        eventually(|| redis.cli(&["CLUSTER", "INFO"]), |info| info.contains("cluster_state:ok"));
+        redis
+    }
+
     fn start_in(directory: TempDir, port_argument: &'static str, arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         loop {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            // Between there and here another may have taken the port: then there is no process, and another try.
+            let port = free_port();
+            // Another process may have taken the port meanwhile: then there is no server, and another attempt.
             if let Some(process) = spawn(port_argument, port, &arguments, &directory) {
                 return Self { process, port, arguments, directory, port_argument };
             }

@@ -19,6 +19,21 @@ impl Service {
         Self::start(Command::new(path), environment)
     }
 
+    /// Starts the [`binary`] called `name` with `arguments`, by a command that becomes it or runs it, such as
+    /// `valgrind`. Without a `wrapper` it is started directly.
+    pub fn wrapped<N: AsRef<str>, V: AsRef<str>>(
+        wrapper: &[&str],
+        name: &str,
+        arguments: &[&str],
+        environment: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let binary = binary(name);
+        let mut words = [wrapper, &[&binary], arguments].concat().into_iter();
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
+        Self::start(command, environment)
+    }
+
     /// Like [`Service::spawn`], for a command with arguments.
     pub fn start<N: AsRef<str>, V: AsRef<str>>(
         mut command: Command,
@@ -103,9 +118,7 @@ impl Service {
 
     /// The memory that it has in RAM, in KiB.
     pub fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
+        resident_bytes(self.id()) / 1024
     }
 
     /// Waits for its end.
@@ -127,4 +140,32 @@ impl Service {
     pub fn resident_mib(&self) -> u64 {
         self.resident_kib() / 1024
     }
+}
+
+/// The memory that a process has in RAM.
+///
+/// # Panics
+///
+/// When the process has ended.
+pub fn resident_bytes(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the process runs");
+    // What /proc calls a kB has 1024 bytes.
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    kib * 1024
+}
+
+/// A binary of the project, built beside this one.
+///
+/// # Panics
+///
+/// When it is not built, with advice.
+pub fn binary(name: &str) -> String {
+    let this = std::env::current_exe().unwrap();
+    let directory = this.parent().unwrap();
+    // Tests are in a directory below that of the binaries.
+    let directory = if directory.ends_with("deps") { directory.parent().unwrap() } else { directory };
+    let path = directory.join(name);
+    assert!(path.exists(), "no {}: the make target that runs this builds it", path.display());
+    path.into_os_string().into_string().unwrap()
 }

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wrpi_test::{Direction, Load, Path, Proxy, eventually};
+use wrpi_test::{Direction, Load, PATIENCE, Path, Proxy, eventually, free_port};
 
 /// Serves each connection with `serve` in a thread of its own; gives the port.
 fn server(serve: fn(TcpStream)) -> u16 {
@@ -24,7 +24,7 @@ fn echo(stream: TcpStream) {
 /// A connection through `proxy` to something that echoes.
 fn client(proxy: &Proxy) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
-    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
@@ -40,7 +40,11 @@ fn read(mut stream: &TcpStream) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
 }
 
-fn is_silent(result: std::io::Result<String>) -> bool {
+/// Whether nothing comes back for "ping", for some time at least.
+fn is_silent(stream: &TcpStream) -> bool {
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let result = ping(stream);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
@@ -51,7 +55,7 @@ fn held_bytes_come_once_the_path_is_clear() {
         let stream = client(&proxy);
         assert_eq!(ping(&stream).unwrap(), "ping");
         proxy.set(direction, Path::Held);
-        assert!(is_silent(ping(&stream)));
+        assert!(is_silent(&stream));
         proxy.set(direction, Path::Clear);
         assert_eq!(read(&stream).unwrap(), "ping");
     }
@@ -63,12 +67,12 @@ fn a_connection_that_has_lost_bytes_is_dead_for_ever_and_a_new_one_is_not() {
         let proxy = Proxy::start(server(echo));
         let stream = client(&proxy);
         proxy.set(direction, Path::Lost);
-        assert!(is_silent(ping(&stream)));
+        assert!(is_silent(&stream));
         proxy.set(direction, Path::Clear);
-        assert!(is_silent(ping(&stream)));
+        assert!(is_silent(&stream));
         assert_eq!(ping(&client(&proxy)).unwrap(), "ping");
         proxy.silence();
-        assert!(is_silent(ping(&stream)));
+        assert!(is_silent(&stream));
     }
 }
 
@@ -102,19 +106,24 @@ fn answer_badly(mut stream: TcpStream) {
     }
 }
 
+const RATE: u32 = 500;
+
 #[test]
 fn a_load_keeps_its_rate_and_misses_no_failure() {
-    let load = Load::start(&[format!("127.0.0.1:{}", server(answer_badly))], "", 500);
     let start = Instant::now();
+    let load = Load::start(&[format!("127.0.0.1:{}", server(answer_badly))], "", RATE);
     load.first("good");
     load.good_after(start + Duration::from_millis(500));
-    let due = load.due();
+    // Requests under way have not ended yet, and a slow machine may take a while to catch up.
+    let in_time = || (load.seen().sent, load.due());
+    eventually(in_time, |(sent, due)| *sent > 200 && sent + 50 >= *due);
     let seen = load.stop();
-    assert!((due..due + 50).contains(&seen.sent), "{} sent, {due} due", seen.sent);
+    let due = start.elapsed().as_secs_f64() * f64::from(RATE);
+    assert!(seen.sent as f64 <= due + 1.0, "{} sent, {due} due", seen.sent);
     assert_eq!(seen.bodies.keys().collect::<Vec<_>>(), ["good"]);
     let count = |what: &str| seen.failures.iter().filter(|(_, failure)| failure == what).count();
     // Each connection has one good answer and one bad one.
-    assert!(count("status 503") > 100 && count("status 503") == seen.failures.len(), "{:?}", seen.failures);
+    assert!(count("status 503") > 50 && count("status 503") == seen.failures.len(), "{:?}", seen.failures);
 }
 
 #[test]
@@ -123,10 +132,7 @@ fn an_answer_that_breaks_off_and_a_refused_connection_are_failures() {
         let _request = stream.read(&mut [0; 1024]);
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort").unwrap();
     };
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let refused = taken.local_addr().unwrap().port();
-    drop(taken);
-    for (port, what) in [(server(cut_short), "no answer: "), (refused, "connecting: ")] {
+    for (port, what) in [(server(cut_short), "no answer: "), (free_port(), "connecting: ")] {
         let load = Load::start(&[format!("127.0.0.1:{port}")], "", 200);
         eventually(|| load.seen().failures.len(), |failed| *failed > 20);
         let seen = load.stop();

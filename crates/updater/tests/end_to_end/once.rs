@@ -1,10 +1,10 @@
 //! One run: connect, calculate, write, exit.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use wrpi_test::{Redis, Service, random_password};
+use wrpi_test::{Redis, Service, eventually, random_password};
 
 use crate::UPDATER;
 
@@ -24,20 +24,25 @@ fn stored(redis: &Redis) -> (String, String) {
     (value.to_owned(), timestamp.to_owned())
 }
 
+/// What time it is for Redis.
+fn unix_seconds(redis: &Redis) -> i64 {
+    redis.cli(&["TIME"]).lines().next().unwrap().parse().unwrap()
+}
+
 #[test]
 fn a_run_stores_a_value_of_three_decimals_and_the_time() {
     let redis = Redis::start();
     let values: HashSet<String> = (0..5)
         .map(|_| {
-            let before = redis.cli(&["TIME"]);
+            let before = unix_seconds(&redis);
             assert_eq!(run(&redis, &[]).0, Some(0));
             let (value, timestamp) = stored(&redis);
             let (whole, decimals) = value.split_once('.').unwrap();
             assert!(whole.parse::<u32>().unwrap() <= 100 && decimals.len() == 3, "{value}");
             assert!(timestamp.len() == 24 && timestamp.ends_with("+0000"), "{timestamp}");
             let seconds = timestamp.parse::<wrpi_core::Timestamp>().unwrap().unix_seconds();
-            let now: i64 = before.lines().next().unwrap().parse().unwrap();
-            assert!((now..now + 20).contains(&seconds), "{timestamp} is not {now}");
+            let now = before..=unix_seconds(&redis);
+            assert!(now.contains(&seconds), "{timestamp} is not in {now:?}");
             value
         })
         .collect();
@@ -47,12 +52,13 @@ fn a_run_stores_a_value_of_three_decimals_and_the_time() {
 #[test]
 fn no_reader_ever_sees_the_one_key_without_the_other() {
     let redis = Redis::start();
-    let is_over = AtomicBool::new(false);
+    let (is_over, looks) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut pairs = HashSet::new();
             while !is_over.load(Ordering::Relaxed) {
                 pairs.insert(stored(&redis));
+                looks.fetch_add(1, Ordering::Relaxed);
             }
             pairs
         });
@@ -60,6 +66,9 @@ fn no_reader_ever_sees_the_one_key_without_the_other() {
         for _ in 0..40 {
             assert_eq!(run(&redis, &[]).0, Some(0));
             written.insert(stored(&redis));
+            // However busy the machine is, the reader has its turn between two writes.
+            let before = looks.load(Ordering::Relaxed);
+            eventually(|| looks.load(Ordering::Relaxed), |now| *now > before);
         }
         is_over.store(true, Ordering::Relaxed);
         let seen = reader.join().unwrap();
@@ -88,7 +97,7 @@ fn after_the_deadline_one_line_says_what_failed_and_where() {
     let password = random_password();
     let mut redis = Redis::start();
     redis.cli(&["CONFIG", "SET", "requirepass", &random_password()]);
-    let deadline = ("UPDATE_DEADLINE", "300ms");
+    let deadline = ("UPDATE_DEADLINE", "2s");
     let where_it_is = format!("Redis at 127.0.0.1:{}/0: ", redis.port());
     let last_line = |output: &str| output.lines().last().unwrap().to_owned();
 
@@ -108,7 +117,7 @@ fn after_the_deadline_one_line_says_what_failed_and_where() {
     let (code, output) = run(&redis, &[deadline]);
     assert_eq!(code, Some(1));
     assert!(last_line(&output).contains(&where_it_is) && output.contains("refused"), "{output}");
-    assert!(last_line(&output).contains("no reading stored within 300ms"), "{output}");
+    assert!(last_line(&output).contains("no reading stored within 2s"), "{output}");
     assert_eq!(last_line(&output).matches("refused").count(), 1, "said twice: {output}");
 }
 

@@ -19,7 +19,7 @@ fn a_redis_that_another_authority_vouches_for_gets_nothing() {
     let other = NamedTempFile::new().unwrap();
     std::fs::write(&other, Authority::new().pem()).unwrap();
     let mut environment = redis.environment();
-    environment.extend([("REDIS_CA_FILE", other.path().display().to_string()), ("UPDATE_DEADLINE", "300ms".into())]);
+    environment.extend([("REDIS_CA_FILE", other.path().display().to_string()), ("UPDATE_DEADLINE", "2s".into())]);
     let mut updater = Service::spawn(UPDATER, environment);
     assert_eq!(updater.wait().code(), Some(1));
     let output = updater.output().join("\n");

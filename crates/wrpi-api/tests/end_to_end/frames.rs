@@ -1,6 +1,6 @@
 //! HTTP/2 frame by frame (RFC 9113), to send what no library would.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use wrpi_test::basic;
 
@@ -15,7 +15,8 @@ pub(crate) const CONTINUATION: u8 = 9;
 /// Flags of HEADERS.
 pub(crate) const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
-/// The setting of how much may be sent on a stream unasked.
+/// Settings: how many streams may be open at once, and how much may be sent on a stream unasked.
+const MAX_CONCURRENT_STREAMS: u8 = 3;
 const INITIAL_WINDOW_SIZE: u8 = 4;
 /// GET, https, / by their numbers, and an authority (RFC 7541).
 pub(crate) const INDEX: &[u8] = b"\x82\x87\x84\x41\x04test";
@@ -28,6 +29,15 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 /// What a client begins with.
 pub(crate) fn opening() -> Vec<u8> {
     [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(SETTINGS, 0, 0, &[]).as_slice()].concat()
+}
+
+/// Begins a connection, and gives how many streams the server accepts on it at once.
+pub(crate) fn begin(stream: &mut (impl Read + Write)) -> u32 {
+    stream.write_all(&opening()).unwrap();
+    let settings = next(SETTINGS, stream).unwrap();
+    let mut settings = settings.chunks(6).filter(|setting| setting[..2] == [0, MAX_CONCURRENT_STREAMS]);
+    let max = settings.next().expect("the server limits the streams of a connection");
+    u32::from_be_bytes(max[2..].try_into().unwrap())
 }
 
 /// Allows so many bytes on each stream unasked.

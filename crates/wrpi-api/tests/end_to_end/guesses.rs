@@ -1,8 +1,13 @@
 //! Guessing the password: each different wrong one costs, and who has spent all gets nothing for a while.
 
+use std::time::{Duration, Instant};
+
 use wrpi_test::{Response, basic, eventually, random_password, send};
 
 use crate::api::{Api, BODY};
+
+/// So long that no guess is refilled while a test runs.
+const NO_REFILL: (&str, &str) = ("AUTH_GUESS_REFILL", "60m");
 
 const THROTTLED: &str =
     r#"{"error":"too many wrong passwords, wait as long as Retry-After says","error_code":"throttled"}"#;
@@ -19,7 +24,7 @@ fn ask(api: &Api, password: &str, headers: &[(&str, &str)]) -> Response {
 
 #[test]
 fn different_wrong_passwords_cost_and_the_same_one_again_does_not() {
-    let (api, _redis) = Api::start(&[("AUTH_GUESSES", "3"), ("AUTH_GUESS_REFILL", "60m")]);
+    let (api, _redis) = Api::start(&[("AUTH_GUESSES", "3"), NO_REFILL]);
     let old = random_password();
     for _ in 0..20 {
         assert_eq!(ask(&api, &old, &[]).status, 401);
@@ -30,7 +35,7 @@ fn different_wrong_passwords_cost_and_the_same_one_again_does_not() {
     for answer in [api.get(), ask(&api, &old, &[]), without_any, api.send("GET", "/v0/wrpi/stream", &[])] {
         assert_eq!((answer.status, answer.body.as_str()), (429, THROTTLED));
         let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
-        assert!((3500..=3600).contains(&seconds), "{seconds}");
+        assert!((1800..=3600).contains(&seconds), "{seconds}");
         assert_eq!(answer.header("content-type"), Some("application/json"));
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
         assert!(answer.header("access-control-expose-headers").unwrap().contains("retry-after"));
@@ -45,7 +50,7 @@ fn different_wrong_passwords_cost_and_the_same_one_again_does_not() {
 #[test]
 fn a_listed_origin_may_read_that_it_must_wait() {
     let origin = "https://app.example.com";
-    let (api, _redis) = Api::start(&[("AUTH_GUESSES", "1"), ("CORS_ALLOWED_ORIGINS", origin)]);
+    let (api, _redis) = Api::start(&[("AUTH_GUESSES", "1"), NO_REFILL, ("CORS_ALLOWED_ORIGINS", origin)]);
     assert_eq!(guess(&api, &[]), 401);
     for target in ["/v0/wrpi", "/v0/wrpi/stream"] {
         let answer = api.send("GET", target, &[("Origin", origin)]);
@@ -57,18 +62,26 @@ fn a_listed_origin_may_read_that_it_must_wait() {
 
 #[test]
 fn after_the_refill_one_more_may_be_tried() {
+    const REFILL: Duration = Duration::from_secs(2);
     let (api, _redis) = Api::start(&[("AUTH_GUESSES", "1"), ("AUTH_GUESS_REFILL", "2s")]);
-    for _ in 0..2 {
+    let mut throttled = 0;
+    while throttled < 2 {
+        let guessed = Instant::now();
         assert_eq!(guess(&api, &[]), 401);
         let answer = api.get();
-        assert!(answer.status == 429 && ["1", "2"].contains(&answer.header("retry-after").unwrap()), "{answer:?}");
-        eventually(|| api.get().status, |status| *status == 200);
+        if answer.status == 429 {
+            assert!(["1", "2"].contains(&answer.header("retry-after").unwrap()), "{answer:?}");
+            throttled += 1;
+            eventually(|| api.get().status, |status| *status == 200);
+        }
+        // Else this thread did not run for so long that the guess was refilled already.
+        assert!(guessed.elapsed() >= REFILL, "refilled after {:?}", guessed.elapsed());
     }
 }
 
 #[test]
 fn who_has_the_right_password_is_never_slowed_whatever_others_do() {
-    let (api, _redis) = Api::start(&[("AUTH_GUESSES", "1"), ("CLIENT_IP_SOURCE", "x-real-ip")]);
+    let (api, _redis) = Api::start(&[("AUTH_GUESSES", "1"), NO_REFILL, ("CLIENT_IP_SOURCE", "x-real-ip")]);
     let (guesser, client) = ([("X-Real-IP", "192.0.2.1")], [("X-Real-IP", "192.0.2.2")]);
     assert_eq!(guess(&api, &guesser), 401);
     for _ in 0..100 {
@@ -102,7 +115,7 @@ fn only_the_declared_proxy_s_word_on_who_asks_is_taken() {
         ("x-real-ip", "X-Real-IP", "2001:db8:0:1:ffff::2", true),
         ("x-real-ip", "X-Real-IP", "2001:db8:0:2::1", false),
     ] {
-        let (api, _redis) = Api::start(&[("AUTH_GUESSES", "1"), ("CLIENT_IP_SOURCE", source)]);
+        let (api, _redis) = Api::start(&[("AUTH_GUESSES", "1"), NO_REFILL, ("CLIENT_IP_SOURCE", source)]);
         let first = match source {
             "x-real-ip" => "2001:db8:0:1::1",
             "x-forwarded-for:2" => "192.0.2.1, 198.51.100.1",

@@ -1,9 +1,8 @@
 //! The subcommand that a container's health check runs.
 
-use std::net::TcpListener;
 use std::process::{Command, Output};
 
-use wrpi_test::{Redis, eventually};
+use wrpi_test::{Redis, eventually, free_port};
 
 use crate::api::{Api, TIMESTAMP, VALUE};
 
@@ -46,7 +45,7 @@ fn a_listener_on_every_address_is_asked_on_the_loopback_one() {
 
 #[test]
 fn nobody_there_and_a_bad_address_are_failures() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let free = format!("127.0.0.1:{}", free_port());
     let bad = "ADMIN_ADDR is \"9090\"; allowed: an IP address and port, such as 0.0.0.0:8080 or [::]:8080";
     for (admin, code, message) in [(free.as_str(), 1, &*format!("no answer from {free}")), ("9090", 2, bad)] {
         let output = healthcheck(admin);

@@ -30,8 +30,8 @@ impl Client {
         let connector = TlsConnector::from(Arc::new(https.client(&[&TLS13], &["h2"])));
         let tcp = TcpStream::connect(&https.address).await.unwrap();
         let tls = connector.connect(HOST.try_into().unwrap(), tcp).await.unwrap();
-        // As browsers do: no more before the server has said how many at once it takes.
-        let client = h2::client::Builder::new().initial_max_send_streams(100).handshake(tls);
+        // Opens no stream before the server's SETTINGS say how many it accepts at once.
+        let client = h2::client::Builder::new().initial_max_send_streams(0).handshake(tls);
         let (requests, connection) = client.await.unwrap();
         tokio::spawn(connection);
         Self { requests, credentials: basic(&format!("any:{}", https.api.password)) }

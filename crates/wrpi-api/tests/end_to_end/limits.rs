@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use wrpi_test::{Connection, PATIENCE, basic, eventually, send};
 
@@ -28,7 +29,8 @@ fn above_the_limit_connections_are_closed_and_the_admin_listener_goes_on() {
         Connection::open(&api.address).unwrap().ends();
         assert_eq!(send(&api.admin, "GET", "/readyz", &[]).status, 200);
     }
-    assert_eq!((refused() - before, active().as_str()), (20, "3"));
+    eventually(|| (refused(), active()), |(refused, active)| *refused >= before + 20 && active == "3");
+    assert_eq!(refused(), before + 20);
     assert!(open.iter_mut().all(|stream| stream.read_chunk().unwrap().is_some()));
 
     open.pop();
@@ -69,14 +71,25 @@ fn strangers_make_room_for_who_has_the_password_and_streams_stay() {
 
 #[test]
 fn a_connection_at_rest_is_closed_and_one_in_use_is_not() {
+    const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
     let (api, _redis) = Api::start(&[("IDLE_TIMEOUT", "2s")]);
+    let mut last_use = Instant::now();
     let mut busy = served(&api).unwrap();
     let mut resting = served(&api).unwrap();
     let mut silent = Connection::open(&api.address).unwrap();
     std::thread::scope(|scope| {
         let ended = scope.spawn(|| (resting.is_closed(), silent.is_closed()));
         while !ended.is_finished() {
-            assert_eq!(busy.request("GET", "/", &[]).unwrap().status, 200);
+            let asked = Instant::now();
+            match busy.request("GET", "/", &[]) {
+                Ok(answer) => assert_eq!(answer.status, 200),
+                Err(error) => {
+                    // If this thread did not run for that long, the connection was idle.
+                    assert!(last_use.elapsed() >= IDLE_TIMEOUT, "closed while in use: {error}");
+                    busy = served(&api).unwrap();
+                }
+            }
+            last_use = asked;
         }
         assert_eq!(ended.join().unwrap(), (true, true));
     });
@@ -121,7 +134,7 @@ fn a_client_that_never_reads_is_ended_and_costs_no_memory() {
     for end in ends {
         assert!(matches!(end, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{end}");
     }
-    let grown = api.service.resident_mib() - before;
+    let grown = api.service.resident_mib().saturating_sub(before);
     assert!(grown < 16, "by {grown} MiB");
     assert_eq!(api.get().body, BODY);
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
-use wrpi_test::{Connection, Redis, basic, eventually, send};
+use wrpi_test::{Connection, Redis, eventually, send};
 
 use crate::api::{Api, BODY, TIMESTAMP, VALUE};
 use crate::frames::{self, authorized};
@@ -13,27 +13,6 @@ const STREAM: &str = "/v0/wrpi/stream";
 const ETAG: &str = "\"69.420-1613844407\"";
 const ACTIVE: &str = "wrpi_streams_active";
 
-impl Api {
-    /// Opens a stream, with further headers.
-    pub(crate) fn stream(&self, headers: &[(&str, &str)]) -> Connection {
-        let mut connection = Connection::open(&self.address).unwrap();
-        let credentials = basic(&format!("any:{}", self.password));
-        let headers = [&[("Authorization", credentials.as_str())], headers].concat();
-        let answer = connection.request("GET", STREAM, &headers).unwrap();
-        assert_eq!(answer.status, 200);
-        for (name, value) in [
-            ("content-type", "text/event-stream"),
-            ("cache-control", "no-store"),
-            ("access-control-allow-origin", "*"),
-            ("x-content-type-options", "nosniff"),
-            ("x-accel-buffering", "no"),
-        ] {
-            assert_eq!(answer.header(name), Some(value), "{name}");
-        }
-        connection
-    }
-}
-
 /// The event with `value` of the time [`TIMESTAMP`].
 pub(crate) fn event(value: &str) -> String {
     format!("event: wrpi\nid: {}\ndata: {}\n\n", ETAG.replace(VALUE, value), BODY.replace(VALUE, value))
@@ -41,6 +20,22 @@ pub(crate) fn event(value: &str) -> String {
 
 fn next(stream: &mut Connection) -> String {
     stream.read_chunk().unwrap().expect("an event")
+}
+
+#[test]
+fn no_cache_and_no_proxy_keeps_it() {
+    let (api, _redis) = Api::start(&[]);
+    let answer = api.send("GET", STREAM, &[]);
+    assert_eq!(answer.status, 200);
+    for (name, value) in [
+        ("content-type", "text/event-stream"),
+        ("cache-control", "no-store, no-transform"),
+        ("access-control-allow-origin", "*"),
+        ("x-content-type-options", "nosniff"),
+        ("x-accel-buffering", "no"),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{name}");
+    }
 }
 
 #[test]
@@ -75,7 +70,11 @@ fn it_is_guarded_like_the_reading() {
     assert_eq!((unavailable.status, unavailable.header("retry-after")), (503, Some("5")));
     let forbidden = send(&api.address, "GET", STREAM, &[("Origin", origin)]);
     assert_eq!((forbidden.status, forbidden.header("www-authenticate").is_some()), (401, true));
-    let preflight = [("Origin", origin), ("Access-Control-Request-Method", "GET")];
+    let preflight = [
+        ("Origin", origin),
+        ("Access-Control-Request-Method", "GET"),
+        ("Access-Control-Request-Headers", "authorization,last-event-id"),
+    ];
     let preflight = send(&api.address, "OPTIONS", STREAM, &preflight);
     assert!(preflight.header("access-control-allow-headers").unwrap().contains("last-event-id"));
     for answer in [unavailable, forbidden, preflight] {
@@ -127,9 +126,10 @@ fn clients_that_do_not_read_hold_nobody_up_and_cost_no_memory() {
     let api = &https.api;
     let fields = authorized(STREAM, &api.password);
     let mut stuck = https.open_http2();
-    let requests = frames::streams(32).flat_map(|id| frames::get(id, &fields)).collect();
-    stuck.write_all(&[frames::opening(), frames::window(0), requests].concat()).unwrap();
-    eventually(|| api.metric(ACTIVE), |active| active == "32");
+    let held = frames::begin(&mut stuck);
+    let requests = frames::streams(held).flat_map(|id| frames::get(id, &fields)).collect();
+    stuck.write_all(&[frames::window(0), requests].concat()).unwrap();
+    eventually(|| api.metric(ACTIVE), |active| *active == held.to_string());
     let mut reader = api.stream(&[]);
     assert_eq!(next(&mut reader), event(VALUE));
 
@@ -146,10 +146,10 @@ fn clients_that_do_not_read_hold_nobody_up_and_cost_no_memory() {
     // Each was held by its first event; the next is the latest, and none of those between.
     stuck.write_all(&frames::window(65_535)).unwrap();
     let events: Vec<_> =
-        (0..64).map(|_| String::from_utf8(frames::next(frames::DATA, &mut stuck).unwrap()).unwrap()).collect();
+        (0..2 * held).map(|_| String::from_utf8(frames::next(frames::DATA, &mut stuck).unwrap()).unwrap()).collect();
     for value in [VALUE, "1.999"] {
         let of_value = events.iter().filter(|event| event.contains(&format!(":{value},")));
-        assert_eq!(of_value.count(), 32, "{value}");
+        assert_eq!(of_value.count() as u32, held, "{value}");
     }
 }
 

@@ -1,0 +1,75 @@
+"""Tests of `imports`, on crates that are made for them."""
+
+import sys
+import tempfile
+import unittest
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+spec = spec_from_loader("imports", SourceFileLoader("imports", str(Path(__file__).parent / "imports")))
+imports = module_from_spec(spec)
+spec.loader.exec_module(imports)
+LAYERS = {"crates/it/src": [["top"], ["middle"], ["bottom"]]}
+# Imports in every form that there is, all of them downwards.
+GOOD = {
+    "main.rs": "mod bottom; mod middle; mod top;\npub use bottom::Thing;\nuse top::run;",
+    "top.rs": "//! Not crate::top::x.\nuse crate::{bottom::{self as ground, x::Y}, middle};\nfn f() { crate::Thing::new() }",
+    "middle/mod.rs": "mod inner; use super::bottom; const C: char = '\"'; const S: &str = r#\"use crate::top;\"#;",
+    "middle/inner.rs": "use super::Outer; fn f() { super::super::bottom::g() }",
+    "bottom.rs": "const S: &str = \"crate::top\"; #[cfg(test)]\nmod tests { use crate::top; }",
+}
+
+
+def problems(**changes):
+    """What is found in a crate whose files are these where they are named, and good ones elsewhere."""
+    files = GOOD | {name.replace("__", "/") + ".rs": text for name, text in changes.items()}
+    with tempfile.TemporaryDirectory() as root:
+        for name, text in files.items():
+            path = Path(root) / "crates/it/src" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return list(imports.problems(Path(root), LAYERS))
+
+
+class Imports(unittest.TestCase):
+    def test_imports_downwards_are_fine(self):
+        self.assertEqual(problems(), [])
+
+    def test_a_circle_is_refused_in_every_form(self):
+        for text in [
+            "use crate::middle::thing;",
+            "use crate::{other, middle::{a, b}};",
+            "use super::middle;",
+            "fn f() { crate::middle::g() }",
+            "fn f() -> super::middle::T {}",
+        ]:
+            with self.subTest(text):
+                self.assertIn("crates/it/src: a circle: bottom → middle → bottom", problems(bottom=text))
+
+    def test_a_circle_through_what_is_inside_a_module_is_refused(self):
+        found = problems(bottom="use crate::middle;", middle__mod="mod inner;")
+        self.assertIn("crates/it/src: a circle: bottom → middle → middle::inner → bottom", found)
+
+    def test_a_circle_through_a_name_of_the_crate_is_refused(self):
+        found = problems(main="pub use top::Thing;", middle__mod="use crate::Thing;")
+        self.assertIn("crates/it/src: a circle: middle → top → middle", found)
+
+    def test_an_import_upwards_is_refused_without_a_circle_too(self):
+        found = problems(bottom="use crate::top::run;", top="")
+        self.assertEqual(found, ["crates/it/src: bottom imports top, which is above it"])
+
+    def test_the_list_of_layers_is_the_crate(self):
+        self.assertEqual(problems(new=""), ["crates/it/src: new is in no layer"])
+        with tempfile.TemporaryDirectory() as root:
+            src = Path(root) / "crates/it/src"
+            src.mkdir(parents=True)
+            (src / "top.rs").write_text("")
+            found = list(imports.problems(Path(root), LAYERS))
+        missing = [f"crates/it/src: there is no {name}, which is in the list of layers" for name in ["middle", "bottom"]]
+        self.assertEqual(found, missing)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,117 @@
+//! A headless Chromium with a profile of its own, which ends with the test.
+
+use std::future::Future;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::prelude::*;
+use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel};
+use wrpi_test::{PATIENCE, Service};
+
+const ARGUMENTS: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    // It ends when chromedriver does, however that ends.
+    "--remote-debugging-pipe",
+];
+
+/// One tab.
+pub(crate) struct Browser(pub(crate) WebDriver);
+
+/// Runs `test` with a browser.
+pub(crate) async fn browse<F: Future<Output = ()>>(test: impl FnOnce(Browser) -> F) {
+    let home = TempDir::new().unwrap();
+    let profile = format!("--user-data-dir={}", home.path().join("profile").display());
+    let environment = [("PATH", std::env::var("PATH").unwrap()), ("HOME", home.path().display().to_string())];
+    let mut command = Command::new("chromedriver");
+    command.arg("--port=0");
+    let mut chromedriver = Service::start(command, environment);
+    let port = chromedriver.printed(|line| Some(line.split_once("successfully on port ")?.1.replace('.', "")));
+    let mut capabilities = DesiredCapabilities::chrome();
+    for argument in ARGUMENTS.into_iter().chain([profile.as_str()]) {
+        capabilities.add_arg(argument).unwrap();
+    }
+    capabilities.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
+    let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.unwrap();
+    let run = driver.run_and_quit(async |driver| {
+        test(Browser(driver)).await;
+        Ok::<(), WebDriverError>(())
+    });
+    run.await.unwrap();
+}
+
+impl Browser {
+    /// Opens `url`.
+    pub(crate) async fn open(&self, url: &str) {
+        self.0.goto(url).await.unwrap();
+    }
+
+    /// Types into whatever has the focus, and Enter.
+    pub(crate) async fn type_in(&self, text: &str) {
+        let focus = self.0.active_element().await.unwrap();
+        focus.send_keys(text.to_owned() + Key::Enter).await.unwrap();
+    }
+
+    /// The element with this ID.
+    pub(crate) async fn element(&self, id: &str) -> WebElement {
+        self.0.find(By::Id(id)).await.unwrap()
+    }
+
+    /// Waits until the element `id` shows a text that has `wanted` in it, and gives the text.
+    pub(crate) async fn shows(&self, id: &str, wanted: &str) -> String {
+        let element = self.element(id).await;
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let text = element.text().await.unwrap();
+            if text.contains(wanted) {
+                return text;
+            }
+            assert!(Instant::now() < end, "{id} shows {text:?} and not {wanted:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// What the function body `script` returns.
+    pub(crate) async fn evaluate(&self, script: &str) -> Value {
+        self.0.execute(script, Vec::new()).await.unwrap().json().clone()
+    }
+
+    /// A command of the Chrome DevTools Protocol.
+    pub(crate) async fn command(&self, method: &str, parameters: Value) -> Value {
+        self.0.cdp().send_raw(method, parameters).await.unwrap()
+    }
+
+    /// Makes the window `width` wide, and the system's colours `scheme`.
+    pub(crate) async fn look(&self, width: u32, height: u32, scheme: &str) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600});
+        self.command("Emulation.setDeviceMetricsOverride", size).await;
+        let scheme = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.command("Emulation.setEmulatedMedia", scheme).await;
+    }
+
+    /// Asserts that the console has every one of the `expected` errors and no other, and empties it.
+    pub(crate) async fn has_errors(&self, expected: &[&str]) {
+        self.has_errors_and_perhaps(expected, &[]).await;
+    }
+
+    /// Like [`Browser::has_errors`], but the `possible` ones may be there too.
+    pub(crate) async fn has_errors_and_perhaps(&self, expected: &[&str], possible: &[&str]) {
+        let entries = self.0.browser_log().await.unwrap();
+        let errors: Vec<_> = entries.into_iter().filter(|entry| entry.level == "SEVERE").collect();
+        for error in &errors {
+            let is_known = expected.iter().chain(possible).any(|text| error.message.contains(text));
+            assert!(is_known, "unexpected: {error:?}");
+        }
+        for text in expected {
+            assert!(errors.iter().any(|error| error.message.contains(text)), "no {text:?} in {errors:?}");
+        }
+    }
+}

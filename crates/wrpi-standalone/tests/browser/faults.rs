@@ -1,0 +1,112 @@
+//! What the page says when something is wrong, and that it finds back by itself.
+
+use wrpi_test::random_password;
+
+use crate::browser::browse;
+use crate::system::System;
+
+const LOST: &str = "The connection to the API is lost.";
+/// What a browser writes to the console of each request that fails.
+const UNREACHABLE: &str = "net::ERR_CONNECTION_REFUSED";
+/// An API that has just started may be asked before it has read the store.
+const NO_READING_YET: &str = "the server responded with a status of 503";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_of_the_api_is_told_and_its_return_noticed() {
+    let mut system = System::start(&[]).await;
+    system.write("69.420");
+    browse(async |browser| {
+        browser.open(&system.page).await;
+        browser.type_in(&system.api.password).await;
+        browser.shows("state", "Live").await;
+        system.stop_api();
+        browser.shows("state", LOST).await;
+        browser.shows("value", "69.420").await;
+        // So it has tried once already, in vain.
+        browser.shows("countdown", "Trying again in 2 s.").await;
+        system.api.restart();
+        browser.shows("state", "Live").await;
+        system.write("1.000");
+        browser.shows("value", "1.000").await;
+        browser.shows("caption", "The last 2 readings").await;
+        browser.has_errors_and_perhaps(&[UNREACHABLE], &[NO_READING_YET]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_of_the_api_and_an_empty_store_are_told_and_overcome() {
+    let mut system = System::start(&[]).await;
+    system.write("69.420");
+    browse(async |browser| {
+        browser.open(&system.page).await;
+        browser.type_in(&system.api.password).await;
+        browser.shows("state", "Live").await;
+        system.api.service.kill();
+        browser.shows("state", LOST).await;
+        system.redis.restart();
+        system.api.restart();
+        browser.shows("state", "has no reading yet").await;
+        system.write("2.000");
+        browser.shows("value", "2.000").await;
+        browser.shows("state", "Live").await;
+        let broken_off = "net::ERR_INCOMPLETE_CHUNKED_ENCODING";
+        browser.has_errors_and_perhaps(&[broken_off, NO_READING_YET], &[UNREACHABLE]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_is_not_there_yet_is_waited_for() {
+    let mut system = System::start(&[]).await;
+    system.write("69.420");
+    system.stop_api();
+    browse(async |browser| {
+        browser.open(&system.page).await;
+        browser.type_in(&system.api.password).await;
+        browser.shows("state", LOST).await;
+        system.api.restart();
+        browser.shows("value", "69.420").await;
+        browser.has_errors_and_perhaps(&[UNREACHABLE], &[NO_READING_YET]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_guessed_too_often_is_told_to_wait_and_then_let_in() {
+    let system = System::start(&[("AUTH_GUESSES", "1"), ("AUTH_GUESS_REFILL", "10s")]).await;
+    system.write("69.420");
+    browse(async |browser| {
+        browser.open(&system.page).await;
+        browser.type_in(&random_password()).await;
+        browser.shows("problem", "That is not the password.").await;
+        browser.type_in(&system.api.password).await;
+        browser.shows("state", "Too many wrong passwords").await;
+        browser.shows("countdown", "Trying again in").await;
+        browser.shows("value", "69.420").await;
+        browser.shows("state", "Live").await;
+        browser.has_errors(&["a status of 401", "a status of 429"]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_on_an_origin_that_is_not_allowed_gets_nothing() {
+    let system = System::start(&[]).await;
+    system.write("69.420");
+    let elsewhere = system.another_page().await;
+    browse(async |browser| {
+        browser.open(&elsewhere).await;
+        browser.type_in(&system.api.password).await;
+        browser.shows("state", LOST).await;
+        assert_eq!(browser.element("value").await.text().await.unwrap(), "–");
+        browser.has_errors(&["has been blocked by CORS policy", "net::ERR_FAILED"]).await;
+    })
+    .await;
+    // The browser asked whether it may ask, and then did not: the password has not left it.
+    let requests = |method, status| {
+        format!(r#"http_requests_total{{method="{method}",route="/v0/wrpi/stream",status="{status}"}}"#)
+    };
+    system.counts(&requests("GET", 200), "0");
+    system.counts(&requests("GET", 401), "0");
+}

@@ -1,0 +1,66 @@
+//! What a page needs: a Redis, the API, and an origin of its own.
+
+use tokio::net::TcpListener;
+use wrpi_test::{Api, Redis, TIMESTAMP, eventually};
+
+use crate::router::router;
+
+/// A running system.
+pub(crate) struct System {
+    pub(crate) redis: Redis,
+    pub(crate) api: Api,
+    /// The origin that the page is on, and may call the API from.
+    pub(crate) page: String,
+}
+
+impl System {
+    /// Starts everything; the API has further variables `more`.
+    pub(crate) async fn start(more: &[(&str, &str)]) -> Self {
+        let (listener, page) = bind().await;
+        let redis = Redis::start();
+        let api = Api::follow(&redis, &[&[("CORS_ALLOWED_ORIGINS", page.as_str())], more].concat());
+        serve(listener, &api);
+        Self { redis, api, page }
+    }
+
+    /// Ends the API as an orchestrator does.
+    pub(crate) fn stop_api(&mut self) {
+        self.api.service.terminate();
+        assert!(self.api.service.wait().success());
+    }
+
+    /// Another origin with the same page, which the API does not know.
+    pub(crate) async fn another_page(&self) -> String {
+        let (listener, page) = bind().await;
+        serve(listener, &self.api);
+        page
+    }
+
+    /// Writes a value, as the updater does.
+    pub(crate) fn write(&self, value: &str) {
+        self.redis.write(value, TIMESTAMP);
+    }
+
+    /// Waits until the API counts `wanted` of a metric; 0 is also none at all.
+    pub(crate) fn counts(&self, metric: &str, wanted: &str) {
+        let count = || {
+            let metrics = self.api.metrics();
+            let line = metrics.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' ')).map(str::to_owned);
+            line.unwrap_or_else(|| "0".to_owned())
+        };
+        eventually(count, |count| count == wanted);
+    }
+}
+
+/// A listener for a page, and the page's origin.
+async fn bind() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    (listener, origin)
+}
+
+/// Serves the page, which asks `api`.
+fn serve(listener: TcpListener, api: &Api) {
+    let router = router(&format!("http://{}", api.address));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+}

@@ -1,0 +1,97 @@
+//! Signing in and watching.
+
+use serde_json::json;
+use wrpi_test::random_password;
+
+use crate::browser::browse;
+use crate::system::System;
+
+const PREFLIGHTS: &str = r#"http_requests_total{method="OPTIONS",route="/v0/wrpi/stream",status="204"}"#;
+const STREAMS: &str = r#"http_requests_total{method="GET",route="/v0/wrpi/stream",status="200"}"#;
+const REFUSED: &str = "the server responded with a status of 401";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_right_password_shows_the_reading_by_keyboard_alone() {
+    let system = System::start(&[]).await;
+    system.write("69.420");
+    browse(async |browser| {
+        browser.open(&system.page).await;
+        browser.type_in(&system.api.password).await;
+        browser.shows("value", "69.420").await;
+        browser.shows("state", "Live").await;
+        browser.shows("age", "on 2021-02-20").await;
+        system.counts(PREFLIGHTS, "1");
+        system.counts(STREAMS, "1");
+        system.counts("wrpi_streams_active", "1");
+        // Tab leads to the one button, Enter presses it.
+        browser.0.active_element().await.unwrap().send_keys("\u{e004}").await.unwrap();
+        browser.type_in("").await;
+        system.counts("wrpi_streams_active", "0");
+        browser.shows("sign-in", "Enter the password").await;
+        browser.type_in(&system.api.password).await;
+        browser.shows("value", "69.420").await;
+        browser.has_errors(&[]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_shows_a_message_and_no_dialog() {
+    let system = System::start(&[]).await;
+    system.write("69.420");
+    browse(async |browser| {
+        browser.open(&system.page).await;
+        browser.type_in(&random_password()).await;
+        browser.shows("problem", "That is not the password.").await;
+        // A dialog of the browser's would hold the request back, and the message with it.
+        assert!(browser.0.get_alert_text().await.is_err());
+        assert_eq!(browser.element("value").await.text().await.unwrap(), "");
+        browser.has_errors(&[REFUSED]).await;
+        browser.type_in(&system.api.password).await;
+        browser.shows("value", "69.420").await;
+        assert_eq!(browser.element("problem").await.text().await.unwrap(), "");
+        browser.has_errors(&[]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_write_is_pushed_to_the_page() {
+    let system = System::start(&[("REDIS_HEARTBEAT", "60m")]).await;
+    system.write("50.000");
+    browse(async |browser| {
+        browser.open(&system.page).await;
+        browser.type_in(&system.api.password).await;
+        browser.shows("value", "50.000").await;
+        for n in 1..=10 {
+            let value = format!("{n}0.010").replace("100.010", "99.100");
+            system.write(&value);
+            browser.shows("value", &value).await;
+        }
+        browser.shows("caption", "The last 11 readings: lowest 10.01, highest 99.1.").await;
+        assert_eq!(browser.0.title().await.unwrap(), "99.100 · WRPI");
+        browser.has_errors(&[]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_is_kept_nowhere_and_nobody_else_is_asked() {
+    let system = System::start(&[]).await;
+    system.write("69.420");
+    browse(async |browser| {
+        browser.open(&system.page).await;
+        browser.type_in(&system.api.password).await;
+        browser.shows("state", "Live").await;
+        let kept = "return [localStorage.length, sessionStorage.length, document.cookie, \
+                    (await indexedDB.databases()).length, document.querySelector('#password').value, location.search]";
+        assert_eq!(browser.evaluate(kept).await, json!([0, 0, "", 0, "", ""]));
+        let asked = "return performance.getEntriesByType('resource').map((entry) => new URL(entry.name).hostname)";
+        let asked = browser.evaluate(asked).await;
+        assert!(asked.as_array().unwrap().iter().all(|host| host == "127.0.0.1"), "{asked}");
+        let elsewhere = "return fetch('http://127.0.0.1:9/').then(() => 'asked', () => 'kept from asking')";
+        assert_eq!(browser.evaluate(elsewhere).await, "kept from asking");
+        browser.has_errors(&["Connecting to 'http://127.0.0.1:9/' violates", "cannot load http://127.0.0.1:9/"]).await;
+    })
+    .await;
+}

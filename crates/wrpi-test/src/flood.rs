@@ -1,0 +1,202 @@
+//! New connections at a rate that does not depend on what becomes of them, held open until the server closes them.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddrV4, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, connect, socket};
+
+use crate::PATIENCE;
+
+/// A thread waits for the server while it holds this many connections.
+const MOST_HELD: usize = 3_000;
+/// A flood ends by itself after this many connections, or after [`PATIENCE`].
+const MOST_OPENED: u64 = 500_000;
+/// How often a thread looks which of its connections the server has closed.
+const SWEEP: Duration = Duration::from_millis(50);
+/// So many sessions can be on their way at once.
+const SESSION_THREADS: usize = 8;
+
+/// Clients that open connections and send little or nothing on them. A connection that the server closes is closed;
+/// all others stay until the flood ends.
+#[derive(Debug)]
+pub struct Flood {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    began: Instant,
+    interval: Duration,
+    ticks: AtomicU64,
+    opened: AtomicU64,
+    is_over: AtomicBool,
+}
+
+/// What a flood has done.
+#[derive(Clone, Copy, Debug)]
+pub struct Flooded {
+    /// Connections that were established, and began as they were to.
+    pub opened: u64,
+    /// How many that were a second.
+    pub rate: f64,
+}
+
+impl Flood {
+    /// Opens `rate` connections a second at `address`, each of which sends one of the `openings`, in turn, and then
+    /// nothing.
+    pub fn of_bytes(address: &str, openings: &'static [&'static [u8]], rate: u32) -> Self {
+        let address: SocketAddrV4 = address.parse().unwrap();
+        Self::start(1, rate, move |number| {
+            let opening = openings[number as usize % openings.len()];
+            Ok((connect_without_waiting(address)?, opening))
+        })
+    }
+
+    /// Opens up to `rate` sessions a second by `open`, which does all that a client of this kind does.
+    pub fn of_sessions(open: impl Fn() -> std::io::Result<TcpStream> + Send + Sync + 'static, rate: u32) -> Self {
+        Self::start(SESSION_THREADS, rate, move |_| Ok((open()?, b"")))
+    }
+
+    fn start<O>(threads: usize, rate: u32, open: O) -> Self
+    where
+        O: Fn(u64) -> std::io::Result<(TcpStream, &'static [u8])> + Send + Sync + 'static,
+    {
+        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
+        let shared = Arc::new(Shared {
+            began: Instant::now(),
+            interval: Duration::from_secs(1) / rate,
+            ticks: AtomicU64::new(0),
+            opened: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
+        });
+        let open = Arc::new(open);
+        let run = |_| {
+            let (shared, open) = (shared.clone(), open.clone());
+            thread::spawn(move || shared.run(&*open))
+        };
+        let threads = (0..threads).map(run).collect();
+        Self { shared, threads }
+    }
+
+    /// How many connections have been opened so far.
+    pub fn opened(&self) -> u64 {
+        self.shared.opened.load(Ordering::Relaxed)
+    }
+
+    /// Ends it, and closes what is left.
+    pub fn stop(mut self) -> Flooded {
+        let (opened, seconds) = (self.opened(), self.shared.began.elapsed().as_secs_f64());
+        self.end().unwrap();
+        Flooded { opened, rate: opened as f64 / seconds }
+    }
+
+    fn end(&mut self) -> thread::Result<()> {
+        self.shared.is_over.store(true, Ordering::Relaxed);
+        self.threads.drain(..).try_for_each(JoinHandle::join)
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        // What panicked has said so.
+        let _result = self.end();
+    }
+}
+
+impl Shared {
+    fn run(&self, open: &impl Fn(u64) -> std::io::Result<(TcpStream, &'static [u8])>) {
+        let mut held = Held::default();
+        let mut swept = Instant::now();
+        while !self.is_over() {
+            if swept.elapsed() >= SWEEP || held.count() >= MOST_HELD {
+                self.opened.fetch_add(held.sweep(), Ordering::Relaxed);
+                swept = Instant::now();
+            }
+            if held.count() >= MOST_HELD {
+                thread::sleep(SWEEP / 5);
+                continue;
+            }
+            let tick = self.ticks.fetch_add(1, Ordering::Relaxed);
+            let due = self.began + self.interval * u32::try_from(tick).unwrap();
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            // What the server refuses or ends before it has begun does not count.
+            if let Ok((stream, opening)) = open(tick) {
+                self.opened.fetch_add(held.begin(stream, opening), Ordering::Relaxed);
+            }
+        }
+        self.opened.fetch_add(held.sweep(), Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        let is_long = self.began.elapsed() > PATIENCE || self.opened.load(Ordering::Relaxed) > MOST_OPENED;
+        is_long || self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+/// The connections of one thread.
+#[derive(Default)]
+struct Held {
+    /// With what each sends once it is established.
+    connecting: Vec<(TcpStream, &'static [u8])>,
+    open: Vec<TcpStream>,
+}
+
+impl Held {
+    fn count(&self) -> usize {
+        self.connecting.len() + self.open.len()
+    }
+
+    /// Sends `opening` if the connection is established, and gives the number of those that are: 1, or 0.
+    fn begin(&mut self, stream: TcpStream, opening: &'static [u8]) -> u64 {
+        if stream.peer_addr().is_err() {
+            // The server's queue is full, or it has refused or ended the connection already.
+            if matches!(stream.take_error(), Ok(None)) {
+                self.connecting.push((stream, opening));
+            }
+            return 0;
+        }
+        stream.set_nonblocking(true).unwrap();
+        // A few bytes fit, unless the server has ended the connection already.
+        if (&stream).write_all(opening).is_ok() {
+            self.open.push(stream);
+        }
+        1
+    }
+
+    /// Goes on with those that are established by now, and gives their number; lets go of what the server has ended.
+    fn sweep(&mut self) -> u64 {
+        self.open.retain(is_open);
+        std::mem::take(&mut self.connecting).into_iter().map(|(stream, opening)| self.begin(stream, opening)).sum()
+    }
+}
+
+/// Whether the server has not ended a connection; what it has sent is read.
+fn is_open(stream: &TcpStream) -> bool {
+    let mut stream = stream;
+    loop {
+        match stream.read(&mut [0; 1024]) {
+            Ok(1..) => {}
+            Ok(0) => return false,
+            Err(error) => return error.kind() == ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// Begins to connect. Unlike this, the standard library waits where the server's queue is full.
+fn connect_without_waiting(address: SocketAddrV4) -> std::io::Result<TcpStream> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
+    match connect(socket.as_raw_fd(), &SockaddrIn::from(address)) {
+        Ok(()) | Err(Errno::EINPROGRESS) => Ok(TcpStream::from(socket)),
+        Err(error) => Err(error.into()),
+    }
+}
