@@ -71,6 +71,7 @@ impl Listeners {
             admin = address(&admin)?,
             "listening"
         );
+        settings.warn_of_public_admin();
         Ok(Self { public, tls, admin })
     }
 }
