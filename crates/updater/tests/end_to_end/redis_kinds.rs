@@ -31,7 +31,7 @@ fn has_reading(redis: &Redis) -> bool {
 fn a_cluster_of_one_shard_is_written_key_by_key_and_its_limit_is_told_once() {
     let redis = Redis::start_cluster(&[]);
     let mut environment = redis.environment();
-    environment.extend([("UPDATE_INTERVAL", "50ms".into()), ("UPDATE_DEADLINE", "20s".into())]);
+    environment.extend([("UPDATE_INTERVAL", "100ms".into()), ("UPDATE_DEADLINE", "20s".into())]);
     let mut updater = Service::spawn(UPDATER, environment);
     for _ in 0..3 {
         let seen = updater.output().len();
