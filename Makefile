@@ -173,6 +173,10 @@ monitoring-test: redis-server prometheus target/k8s-tools/ready ## alerts, dashb
 	$(CARGO) test --quiet --locked --workspace --no-run # the binaries as `make test` has them: nothing is compiled twice
 	PYTHONDONTWRITEBYTECODE=1 target/k8s-tools/bin/pytest k8s/tests/monitoring
 
+.PHONY: cluster-test
+cluster-test: target/cluster-tools/ready ## all of k8s/ on the cluster that CLUSTER_CONTEXT names, under load: half an hour
+	PYTHONDONTWRITEBYTECODE=1 target/cluster-tools/bin/pytest k8s/tests/cluster
+
 # What all this needs, installed where it is missing
 
 .PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy webdis wrk valgrind libfaketime chromium prometheus
@@ -199,6 +203,7 @@ target/api-tools/ready: crates/wrpi-api/tests/clients/requirements.txt
 target/bench-tools/ready: bench/peers/requirements.txt
 target/infra-tools/ready: infra/offline/requirements.txt
 target/k8s-tools/ready: k8s/tests/requirements.txt
+target/cluster-tools/ready: k8s/tests/cluster/requirements.txt
 target/lint-tools/ready: .ci/requirements.txt
 target/workflow-tools/ready: .github/requirements.txt
 target/%-tools/ready: | python3-venv

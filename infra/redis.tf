@@ -17,7 +17,6 @@ resource "google_service_networking_connection" "services" {
   network                 = google_compute_network.wrpi.id
   service                 = "servicenetworking.googleapis.com"
   reserved_peering_ranges = [google_compute_global_address.services[0].name]
-  deletion_policy         = "ABANDON" # Google counts the peering as in use for hours; it goes with the network
 }
 
 resource "google_redis_instance" "wrpi" {

@@ -18,12 +18,20 @@ provider "google" {
 variable "project" {
   description = "ID of the Google Cloud project."
   type        = string
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "A project ID has 6 to 30 lowercase letters, digits and hyphens, and starts with a letter."
+  }
 }
 
 variable "location" {
   description = "Region or multi-region of the bucket."
   type        = string
   default     = "EU"
+  validation {
+    condition     = can(regex("^([A-Z]+[0-9]?|[a-z]+-[a-z]+[0-9]+)$", var.location))
+    error_message = "Give a multi-region such as EU, or a region such as europe-west1."
+  }
 }
 
 # Terraform asks these about the project before it can switch on the others.
@@ -66,6 +74,6 @@ resource "google_storage_bucket" "state" {
 }
 
 output "bucket" {
-  description = "For terraform init -backend-config=bucket=…"
+  description = "Name of the bucket, for terraform init -backend-config=bucket=NAME."
   value       = google_storage_bucket.state.name
 }

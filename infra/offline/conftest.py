@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -41,10 +42,10 @@ def providers(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def terraform(providers):
-    """Runs `terraform ARGUMENTS` in a directory, with input variables from the environment."""
+    """Runs `terraform ARGUMENTS` in a directory."""
 
-    def run(directory, *arguments, **variables):
-        environment = os.environ | {f"TF_VAR_{name}": value for name, value in variables.items()} | {
+    def run(directory, *arguments):
+        environment = os.environ | {
             "TF_CLI_CONFIG_FILE": str(providers), "TF_DISABLE_PLUGIN_TLS": "1", "TF_IN_AUTOMATION": "1",
         }
         return subprocess.run(
@@ -89,3 +90,18 @@ def checkov():
 def succeeds(result):
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
+
+
+def shown_passwords(terraform, directory):
+    """The passwords that are in what Terraform shows of its states, of those that it was given or has made up."""
+    test = "tests/secrets.tftest.hcl"
+    text = (directory / test).read_text()
+    given = [secrets.token_hex(16), secrets.token_hex(16)]
+    for value, password in zip(('"a password for the tests"', '""'), given):
+        assert f"= {value}\n" in text
+        text = text.replace(f"= {value}\n", f'= "{password}"\n')
+    (directory / test).write_text(text)
+    shown = succeeds(terraform(directory, "test", f"-filter={test}", "-json", "-verbose"))
+    states = [line for line in shown.splitlines() if '"type":"test_state"' in line]
+    assert any("google_secret_manager_secret_version" in state for state in states)
+    return [password for password in (*given, "made-up-result") if password in shown]

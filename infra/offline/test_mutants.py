@@ -1,6 +1,7 @@
 """The test of the tests: a configuration with one mistake is refused, and for that mistake."""
 
 import pytest
+from conftest import shown_passwords
 
 # What is changed, into what, and what refuses it with which words: a command, or a file of infra/tests.
 MUTANTS = {
@@ -71,6 +72,17 @@ def test_a_mistake_is_refused(terraform, checkov, configuration, name):
         result = terraform(configuration, *command, "-no-color")
     said = " ".join((result.stdout + result.stderr).replace("│", " ").split())
     assert result.returncode != 0 and words in said, said
+
+
+def test_a_password_in_the_state_is_found(terraform, configuration):
+    for file, old, new in (
+        ("variables.tf", "  ephemeral   = true\n  sensitive   = true\n", ""),
+        ("secrets.tf", "secret_data_wo         = var.app_password\n", "secret_data = var.app_password\n"),
+    ):
+        text = (configuration / file).read_text()
+        assert old in text
+        (configuration / file).write_text(text.replace(old, new))
+    assert len(shown_passwords(terraform, configuration)) == 1
 
 
 def test_the_provider_s_version_is_the_one_whose_schema_is_known(terraform, configuration):

@@ -69,7 +69,8 @@ fn a_cluster_of_more_shards_is_refused_with_what_to_do() {
 
 #[test]
 fn a_database_other_than_0_is_refused_with_what_to_do() {
-    let mut api = Api::follow(&Redis::start_cluster(&[]), &[("REDIS_DB", "1")]);
+    let redis = Redis::start_cluster(&[]);
+    let mut api = Api::follow(&redis, &[("REDIS_DB", "1")]);
     let entry = api.service.logged(LOST);
     assert!(entry["error"].as_str().unwrap().ends_with("; set REDIS_DB to 0"), "{entry}");
 }
