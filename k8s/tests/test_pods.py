@@ -54,7 +54,8 @@ def test_every_container_has_requests_and_limits(objects):
 
 def test_every_image_has_a_version_and_is_named_in_one_place(objects):
     for name, _, container in objects.containers():
-        assert re.fullmatch(r"[a-z0-9./:-]+:\d+\.\d+\.\d+(-\w+)?", container["image"]), name
+        pinned = r"@sha256:[0-9a-f]{64}" if "overlays/gke" in objects.chosen else r":\d+\.\d+\.\d+(-\w+)?"
+        assert re.fullmatch(rf"[a-z0-9./:-]+{pinned}", container["image"]), name
         assert container["imagePullPolicy"] == "IfNotPresent", name
     for file in K8S.glob("base/**/*.yaml"):
         for image in re.findall(r"^ +image: (.*)$", file.read_text(), re.MULTILINE):
@@ -95,6 +96,8 @@ def test_probes_ask_the_admin_port_only(objects):
     for probe, path in paths.items():
         assert {"path": path, "port": "admin"}.items() <= api[probe]["httpGet"].items()
     assert {"name": "admin", "containerPort": 9090}.items() <= port_of(api, "admin").items()
+    (address,) = (env["value"] for env in api["env"] if env["name"] == "ADMIN_ADDR")
+    assert address == "0.0.0.0:9090"  # the default, on loopback, is out of a kubelet's and a scraper's reach
 
 
 def test_the_grace_period_holds_the_whole_farewell(base):
@@ -119,6 +122,14 @@ def test_api_pods_spread_over_zones_and_hosts_at_every_roll_out(base):
         assert constraint["labelSelector"]["matchLabels"] == labels
 
 
+def test_pods_leave_a_lost_node_after_half_a_minute(objects):
+    for found in objects.of("Deployment"):
+        assert found["spec"]["template"]["spec"]["tolerations"] == [
+            {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 30}
+            for state in ("not-ready", "unreachable")
+        ], found["metadata"]["name"]
+
+
 def test_no_pod_s_own_volume_holds_up_a_node(objects):
     for name, template in objects.pods().items():
         if any("emptyDir" in volume for volume in template["spec"].get("volumes", [])):
@@ -133,12 +144,12 @@ def test_the_api_s_memory_holds_every_connection_at_its_worst(objects):
     assert process + guesses + most * connection <= mebibytes(container["resources"]["limits"]["memory"])
 
 
-def test_the_quota_has_room_for_a_full_roll_out(objects):
-    """The API's maximum twice over (drained pods count until they are gone) and its surge, Redis, two updaters."""
+def test_the_quota_has_room_for_two_full_roll_outs_in_a_row(objects):
+    """The API's maximum thrice (drained pods count until they are gone) and its surge, Redis, two updaters."""
     hard = objects.one("ResourceQuota", "ceiling")["spec"]["hard"]
     (scaler,) = objects.of("HorizontalPodAutoscaler")
     surge = objects.one("Deployment", "api")["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
-    counts = {"api": 2 * scaler["spec"]["maxReplicas"] + surge, "updater": 2, "redis": 1}
+    counts = {"api": 3 * scaler["spec"]["maxReplicas"] + surge, "updater": 2, "redis": 1}
     pods = objects.pods()
     assert sum(counts[name] for name in pods) <= int(hard["pods"])
     for kind in ("requests", "limits"):

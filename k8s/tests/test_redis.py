@@ -46,18 +46,22 @@ def server(base, config):
     yield from start(config, ["--aclfile", config / "users.acl"])
 
 
-def start(directory, arguments):
+def start(directory, arguments, log=None):
+    """Runs start.sh, as the container does; what it prints until Redis is ready goes to the list `log` too."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = ["redis-server", directory / "config/redis.conf", "--port", str(port), *arguments]
+    config = directory / "config"
+    command = ["sh", config / "start.sh", config / "redis.conf", "--port", str(port), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    lines = [] if log is None else log
     try:
         for line in process.stdout:
+            lines.append(line)
             if "Ready to accept connections" in line:
                 break
         else:
-            pytest.fail(f"redis-server ended with {process.wait()}")
+            pytest.fail(f"redis-server ended with {process.wait()}: {''.join(lines[-5:])}")
         yield port
     finally:
         process.kill()
@@ -148,6 +152,56 @@ def test_the_last_reading_survives_a_restart(base, config):
         assert connect(port, config, "api").mget(KEYS) == ["42", "42"]
 
 
+MANIFEST, BASE, INCREMENTS = "appendonly.aof.manifest", "appendonly.aof.1.base.rdb", "appendonly.aof.1.incr.aof"
+
+
+CUT = "start.sh: the append-only file was damaged. Its end was cut off."
+DISCARDED = "start.sh: the append-only file was damaged. It was discarded; the updater stores a new reading."
+
+
+@pytest.mark.parametrize(("file", "damage", "survivor", "says"), [
+    pytest.param(INCREMENTS, lambda data: data + bytes(100), "new", [CUT], id="zeros after the end"),
+    pytest.param(INCREMENTS, lambda data: data[:-1], "old", [CUT], id="end cut off"),
+    pytest.param(INCREMENTS, lambda data: data[:-20] + bytes(20), "old", [CUT], id="end zeroed"),
+    pytest.param(INCREMENTS, lambda data: bytes(len(data)), None, [CUT], id="zeroed"),
+    pytest.param(INCREMENTS, lambda data: b"", None, [], id="emptied"),
+    pytest.param(INCREMENTS, None, None, [DISCARDED], id="gone"),
+    pytest.param(BASE, lambda data: data[:-1], None, [DISCARDED], id="base cut off"),
+    pytest.param(BASE, lambda data: bytes(len(data)), None, [DISCARDED], id="base zeroed"),
+    pytest.param(BASE, None, None, [DISCARDED], id="base gone"),
+    pytest.param(MANIFEST, lambda data: data[:-20], None, [DISCARDED], id="manifest cut off"),
+    pytest.param(MANIFEST, lambda data: bytes(len(data)), None, [DISCARDED], id="manifest zeroed"),
+    pytest.param(MANIFEST, lambda data: b"", None, [DISCARDED], id="manifest emptied"),
+    pytest.param(MANIFEST, None, None, [DISCARDED], id="manifest gone"),
+])
+def test_redis_starts_whatever_a_power_loss_has_left_of_its_file(base, config, file, damage, survivor, says):
+    (container,) = base.pods()["redis"]["spec"]["containers"]
+    assert container["command"] == ["sh", "/etc/redis/start.sh", "/etc/redis/redis.conf"]
+    assert render(base, config).returncode == 0
+    acl = ["--aclfile", config / "users.acl", "--appendfsync", "always"]
+    for port in start(config, acl):
+        for value in ("old", "new"):
+            connect(port, config, "updater").mset(dict.fromkeys(KEYS, value))
+    path = config / "appendonlydir" / file
+    path.write_bytes(damage(path.read_bytes())) if damage else path.unlink()
+    log = []
+    for port in start(config, acl, log):
+        assert connect(port, config, "api").mget(KEYS) == [survivor] * 2
+        assert connect(port, config, "updater").mset(dict.fromkeys(KEYS, "newer"))
+    assert [line.strip() for line in log if line.startswith("start.sh")] == says
+    for port in start(config, acl, after := []):
+        assert connect(port, config, "api").mget(KEYS) == ["newer"] * 2
+        assert not [line for line in after if line.startswith("start.sh")]
+
+
+def test_a_sound_file_is_left_alone(base, config):
+    assert render(base, config).returncode == 0
+    acl = ["--aclfile", config / "users.acl", "--appendfsync", "always"]
+    for _ in range(2):
+        for _ in start(config, acl, log := []):
+            assert not [line for line in log if line.startswith("start.sh")]
+
+
 def test_the_probe_tells_a_closed_redis_from_an_open_and_a_dead_one(base, server, config):
     (container,) = base.pods()["redis"]["spec"]["containers"]
     (config / "open").mkdir()
@@ -161,7 +215,7 @@ def test_the_probe_tells_a_closed_redis_from_an_open_and_a_dead_one(base, server
         command = container["livenessProbe"]["exec"]["command"]
         return subprocess.run(command, env=environment, capture_output=True).returncode
 
-    assert container["livenessProbe"] == container["readinessProbe"]
+    assert container["livenessProbe"]["exec"] == container["readinessProbe"]["exec"]
     assert probe(server) == 0
     for port in start(config, ["--dir", config / "open", "--aclfile", ""]):
         assert probe(port) != 0

@@ -57,6 +57,7 @@ def test_https_is_on_443_and_http_stays(objects):
     ports = {port["port"]: port["targetPort"] for port in objects.one("Service", "api")["spec"]["ports"]}
     assert ports == {80: "http", 443: "https"}
     assert port_of(objects.pods()["api"]["spec"]["containers"][0], "https")["containerPort"] == 8443
+    assert environment(objects, "api")["HTTPS_PORT"]["value"] == "443"
 
 
 @only_with("components/tls")
@@ -107,7 +108,8 @@ def test_a_managed_redis_is_reached_over_tls_by_both(objects):
         assert env["REDIS_TLS"]["valueFrom"]["configMapKeyRef"] == source | {"key": "tls"}
         assert env["REDIS_TLS_ANY_NAME"]["valueFrom"]["configMapKeyRef"] == source | {"key": "tls-any-name"}
         assert env["REDIS_CA_FILE"]["valueFrom"]["configMapKeyRef"] == source | {"key": "ca-file", "optional": True}
-        assert (config["data"]["tls"], config["data"]["tls-any-name"]) == ("true", "false")
+        any_name = "true" if "overlays/gke-memorystore" in objects.chosen else "false"
+        assert (config["data"]["tls"], config["data"]["tls-any-name"]) == ("true", any_name)
         assert config["data"]["ca-file"] == "/etc/redis-ca/ca.pem"
         ca = mounted(objects, name, "/etc/redis-ca")["configMap"]["name"]
         assert objects.one("ConfigMap", "redis-ca")["metadata"]["name"] == ca

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wrpi_core::settings::{Lookup, Reader, SettingsError};
+use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
 use wrpi_core::{store, telemetry};
 
 /// The database the updater has always written to where nothing else is set.
@@ -21,12 +21,6 @@ pub struct Settings {
     pub telemetry: telemetry::Settings,
 }
 
-/// The lines of `--help` on the calculation.
-const HELP: &str = "  \
-  UPDATE_DEADLINE     how long one calculation may try to be stored [30s]
-  UPDATE_INTERVAL     keep running, one calculation per interval [unset: one, then exit]
-";
-
 impl Settings {
     /// Reads the settings.
     ///
@@ -34,18 +28,22 @@ impl Settings {
     ///
     /// When any is bad: all that are.
     pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, SettingsError> {
-        let mut reader = Reader::new(lookup);
-        let settings = Self {
-            store: store::Settings::read(&mut reader, DEFAULT_DB),
-            deadline: reader.duration("UPDATE_DEADLINE", Duration::from_secs(30)),
-            interval: reader.duration("UPDATE_INTERVAL", None),
-            telemetry: telemetry::Settings::read(&mut reader),
-        };
-        reader.finish(settings)
+        settings::load(lookup, |reader| Some(Self::read(reader)))
     }
 
-    /// The sections of `--help`.
-    pub fn sections() -> [String; 3] {
-        [store::help(DEFAULT_DB), HELP.to_owned(), telemetry::HELP.to_owned()]
+    /// Describes each.
+    pub fn describe() -> Vec<Description> {
+        settings::describe(Self::read)
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let deadline = "How long one calculation may try to be stored.";
+        let interval = "Time from one calculation to the next.";
+        Self {
+            store: store::Settings::read(reader, DEFAULT_DB),
+            deadline: reader.value("UPDATE_DEADLINE", "30s", Form::duration(), deadline),
+            interval: reader.optional("UPDATE_INTERVAL", "one calculation, then exit", &Form::duration(), interval),
+            telemetry: telemetry::Settings::read(reader),
+        }
     }
 }

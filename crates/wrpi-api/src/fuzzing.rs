@@ -1,20 +1,31 @@
-//! What the fuzz targets in `fuzz/` call: the parsers of requests, which no other crate sees.
+//! What the fuzz target of credentials calls: the parser, which no other crate sees.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use http::HeaderMap;
+use prometheus::Registry;
+use tokio::sync::watch;
 
 use crate::auth::Authenticator;
-use crate::{ClientIpSource, Password};
+use crate::connect_info::ConnectInfo;
+use crate::metrics::Metrics;
+use crate::{ClientIpSource, Password, Passwords};
 
-/// Whether a request with `headers` has the password.
-pub fn admits(password: &Password, headers: &HeaderMap) -> bool {
-    let authenticator =
-        Authenticator { password: password.clone(), guesses: None, client_ip: ClientIpSource::Connection };
-    authenticator.admit(headers, IpAddr::V4(Ipv4Addr::LOCALHOST)).is_ok()
-}
+/// An authenticator without a throttle, for any number of requests.
+pub struct Credentials(Authenticator);
 
-/// Whether `headers` say that the client has what `etag` names, last modified at `last_modified` (seconds since 1970).
-pub fn is_not_modified(headers: &HeaderMap, etag: &str, last_modified: i64) -> bool {
-    crate::conditional::is_not_modified(headers, etag, last_modified)
+impl Credentials {
+    /// Accepts `password`.
+    pub fn new(password: Password) -> Self {
+        let (_, readings) = watch::channel(None);
+        let Ok(metrics) = Metrics::register(Registry::new(), readings) else { unreachable!("the registry is empty") };
+        let passwords = Passwords { current: password, previous: None };
+        Self(Authenticator::new(passwords, None, ClientIpSource::Connection, Arc::new(metrics)))
+    }
+
+    /// Whether a request with `headers` has the password.
+    pub fn accept(&self, headers: &HeaderMap) -> bool {
+        self.0.authenticate(headers, &ConnectInfo::new(IpAddr::V4(Ipv4Addr::LOCALHOST))).is_ok()
+    }
 }

@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use wrpi_core::settings::{Lookup, Reader};
+use wrpi_core::settings::{self, Lookup};
 use wrpi_core::{cli, telemetry};
 
-use crate::settings::{DEFAULT_HOST, admin_address};
+use crate::settings::admin_address;
 
 /// What `--help` says of it.
 pub const ABOUT: &str = "Ask for /readyz at ADMIN_ADDR; exit with 0 if it is ready, else with 1";
@@ -16,16 +17,15 @@ pub const ABOUT: &str = "Ask for /readyz at ADMIN_ADDR; exit with 0 if it is rea
 /// How long each step may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks for `/readyz`. Reads no setting but `ADMIN_ADDR` and those of the log; a bad one ends the process.
-///
-/// # Errors
-///
-/// When nothing listens there, or what does is not ready: what it said.
-pub fn run(lookup: Lookup<'_>) -> anyhow::Result<()> {
-    let mut reader = Reader::new(lookup);
-    let telemetry = telemetry::Settings::read(&mut reader);
-    let address = reachable(admin_address(&mut reader, DEFAULT_HOST));
-    cli::settings_or_exit(reader.finish(telemetry)).init();
+/// Asks for `/readyz`: succeeds if it is ready, else fails after a line in the log that says why. Reads no setting but
+/// `ADMIN_ADDR` and those of the log; a bad one ends the process.
+pub fn run(lookup: Lookup<'_>) -> ExitCode {
+    let settings = settings::load(lookup, |reader| Some((telemetry::Settings::read(reader), admin_address(reader))));
+    let (telemetry, address) = cli::settings_or_exit(settings);
+    telemetry.init().end(check(reachable(address)))
+}
+
+fn check(address: SocketAddr) -> anyhow::Result<()> {
     let answer = ask(address).with_context(|| format!("no answer from {address}"))?;
     let is_ready = answer.starts_with("HTTP/1.0 200 ") || answer.starts_with("HTTP/1.1 200 ");
     anyhow::ensure!(is_ready, "{address} is not ready: {}", answer.lines().last().unwrap_or_default());

@@ -1,33 +1,28 @@
 //! Serves the latest reading over HTTP: public listeners for the index, an admin listener for probes and metrics.
 //!
-//! Nothing here knows who calculates or feeds the readings: they come through a [`tokio::sync::watch`] channel.
+//! Nothing here knows who calculates or feeds the readings: they arrive through a [`tokio::sync::watch`] channel.
+//!
+//! Modules import downwards only: `server`, `routes`, `state`, `settings`, then `auth` and `middleware`, then the rest.
 
-mod admin;
-mod api;
 mod auth;
-mod client;
-mod conditional;
-mod cors;
+mod certificates;
+mod connect_info;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod guesses;
 pub mod healthcheck;
 mod metrics;
-mod openapi;
-mod request_id;
-mod router;
-mod serve;
-mod service;
+mod middleware;
+mod paths;
+mod routes;
+mod server;
 mod settings;
 mod snapshot;
-mod stream;
-mod strict;
+mod state;
 
-pub use api::Api;
-pub use auth::Password;
-pub use client::ClientIpSource;
-pub use cors::Origins;
-pub use guesses::GuessLimit;
-pub use serve::{Certificates, Listeners, serve};
-pub use settings::{AccessSettings, HttpSettings, Settings, TlsSettings, help};
+pub use auth::{ClientIpSource, Password, Passwords, ThrottleLimit};
+pub use certificates::Certificates;
+pub use middleware::cors::AllowedOrigins;
+pub use server::{Listeners, serve};
+pub use settings::{AccessSettings, HttpSettings, Settings, TlsSettings};
+pub use state::AppState;

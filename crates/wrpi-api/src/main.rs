@@ -1,32 +1,38 @@
 //! The `wrpi-api` binary: serves what Redis holds.
 
-use std::env::var_os;
+use std::env::{args_os, var_os};
 use std::process::ExitCode;
 
 use prometheus::Registry;
 use tokio::sync::watch;
-use wrpi_api::{Api, Listeners, Settings, healthcheck, serve};
-use wrpi_core::{cli, feed, shutdown};
+use wrpi_api::{AppState, Listeners, Settings, healthcheck, serve};
+use wrpi_core::cli::{Cli, Command};
+use wrpi_core::{Tasks, cli, feed, shutdown, telemetry};
+
+const CLI: Cli = cli!(Some(healthcheck::ABOUT));
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    cli::exit_code(run().await)
-}
-
-async fn run() -> anyhow::Result<()> {
-    let (name, about, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"), env!("CARGO_PKG_VERSION"));
-    if cli::parse_service(name, about, version, &Settings::sections(), healthcheck::ABOUT) {
+    let shutdown = shutdown::signal();
+    if CLI.command_or_exit(args_os().skip(1), Settings::describe) == Command::Healthcheck {
         return healthcheck::run(&|name| var_os(name));
     }
     let settings = cli::settings_or_exit(Settings::from_lookup(&|name| var_os(name)));
-    settings.telemetry.init();
+    let log = settings.telemetry.init();
+    let outcome = run(settings, &log, shutdown).await;
+    log.end(outcome)
+}
 
+async fn run(settings: Settings, log: &telemetry::Log, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
     let registry = Registry::new();
+    log.register(&registry)?;
+    settings.http.warn_of_public_admin();
     let metrics = feed::Metrics::register(&registry)?;
     let (sender, readings) = watch::channel(None);
-    tokio::spawn(feed::follow(settings.store, settings.heartbeat, metrics, sender));
+    let mut tasks = Tasks::default();
+    tasks.spawn("feed", feed::follow(settings.store, settings.heartbeat, metrics, sender));
 
     let listeners = Listeners::bind(&settings.http)?;
-    let api = Api::new(settings.password, settings.access, readings, &registry)?;
-    serve(listeners, api, settings.http, registry, shutdown::signal()?).await
+    let state = AppState::new(settings.passwords, settings.access, readings, registry)?;
+    serve(listeners, state, settings.http, tasks, shutdown).await
 }

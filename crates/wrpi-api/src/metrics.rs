@@ -1,4 +1,4 @@
-//! What the API counts, in Prometheus's terms.
+//! What the API counts, for Prometheus.
 
 mod reading;
 
@@ -12,34 +12,45 @@ use prometheus::{
 use tokio::sync::watch;
 use wrpi_core::Reading;
 
-use crate::router::{READING, ROUTES, STREAM};
-use crate::serve::Limits;
+use crate::paths::{READING, STREAM};
 
-/// Any path that is no route, so that nobody can make up labels.
-const OTHER: &str = "other";
-/// The outcomes of a GET of the reading, each counted without a look-up.
+/// The usual statuses of a GET of the reading, each counted without a look-up.
 const OUTCOMES: [u16; 5] = [200, 304, 401, 429, 503];
 /// Upper bounds in seconds.
 const BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
-/// The metrics of the HTTP side.
+/// The metrics of the HTTP side, and the registry of all.
 pub(crate) struct Metrics {
+    pub(crate) registry: Registry,
     requests: IntCounterVec,
     durations: HistogramVec,
     reading_outcomes: [IntCounter; OUTCOMES.len()],
     reading_duration: Histogram,
     connections: IntGaugeVec,
     connections_refused: IntCounterVec,
+    connections_max: IntGaugeVec,
     connections_evicted: IntCounterVec,
     pub(crate) auth_failures: IntCounter,
+    pub(crate) auth_previous_password: IntCounter,
     pub(crate) auth_throttled: IntCounter,
     pub(crate) streams: IntGauge,
 }
 
+/// The metrics of the connections of one listener.
+pub(crate) struct ConnectionMetrics {
+    pub(crate) active: IntGauge,
+    pub(crate) refused: IntCounter,
+    pub(crate) evicted: IntCounter,
+}
+
 impl Metrics {
-    /// Registers the metrics; those of the reading look at `readings` when they are asked for.
+    /// Registers the metrics. Those of the reading look at `readings` whenever they are collected.
+    ///
+    /// # Errors
+    ///
+    /// When `registry` already has metrics of the same names.
     pub(crate) fn register(
-        registry: &Registry,
+        registry: Registry,
         readings: watch::Receiver<Option<Reading>>,
     ) -> Result<Self, prometheus::Error> {
         let requests = IntCounterVec::new(
@@ -56,20 +67,35 @@ impl Metrics {
             &["route"],
         )?;
         let metrics = Self {
+            registry,
             reading_outcomes: OUTCOMES.map(|code| requests.with_label_values(&["GET", READING, &code.to_string()])),
             reading_duration: durations.with_label_values(&[READING]),
             requests,
             durations,
             connections: IntGaugeVec::new(Opts::new("http_connections_active", "Open connections."), &["listener"])?,
             connections_refused: IntCounterVec::new(
-                Opts::new("http_connections_refused_total", "Connections closed at once because too many were open."),
+                Opts::new(
+                    "http_connections_refused_total",
+                    "New connections closed because the limit was reached and all were authenticated.",
+                ),
+                &["listener"],
+            )?,
+            connections_max: IntGaugeVec::new(
+                Opts::new("http_connections_max", "Maximum open connections."),
                 &["listener"],
             )?,
             connections_evicted: IntCounterVec::new(
-                Opts::new("http_connections_evicted_total", "Connections closed to make room for new ones."),
+                Opts::new(
+                    "http_connections_evicted_total",
+                    "Unauthenticated connections closed in favor of new ones because the connection limit was reached.",
+                ),
                 &["listener"],
             )?,
-            auth_failures: IntCounter::new("wrpi_auth_failures_total", "Requests without the right password.")?,
+            auth_failures: IntCounter::new("wrpi_auth_failures_total", "Requests without a valid password.")?,
+            auth_previous_password: IntCounter::new(
+                "wrpi_auth_previous_password_total",
+                "Requests authenticated with the previous password.",
+            )?,
             auth_throttled: IntCounter::new(
                 "wrpi_auth_throttled_total",
                 "Requests refused because their client had tried too many passwords.",
@@ -86,28 +112,29 @@ impl Metrics {
                 option_env!("WRPI_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("unknown"),
             ])
             .set(1);
-        let collectors: [Box<dyn Collector>; 10] = [
+        let collectors: [Box<dyn Collector>; 12] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.durations.clone()),
             Box::new(metrics.connections.clone()),
             Box::new(metrics.connections_refused.clone()),
+            Box::new(metrics.connections_max.clone()),
             Box::new(metrics.connections_evicted.clone()),
             Box::new(metrics.auth_failures.clone()),
+            Box::new(metrics.auth_previous_password.clone()),
             Box::new(metrics.auth_throttled.clone()),
             Box::new(metrics.streams.clone()),
             Box::new(build),
             Box::new(reading::LatestReading::new(readings)?),
         ];
-        collectors.into_iter().try_for_each(|collector| registry.register(collector))?;
-        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        collectors.into_iter().try_for_each(|collector| metrics.registry.register(collector))?;
+        metrics.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(metrics)
     }
 
-    /// Limits of `listener`, with the metrics that count its connections.
-    pub(crate) fn limits(&self, listener: &str, connections: usize, idle_timeout: Duration) -> Limits {
-        Limits {
-            connections,
-            idle_timeout,
+    /// The metrics of the connections of `listener`, of which there may be `max`.
+    pub(crate) fn connections(&self, listener: &str, max: usize) -> ConnectionMetrics {
+        self.connections_max.with_label_values(&[listener]).set(i64::try_from(max).unwrap_or(i64::MAX));
+        ConnectionMetrics {
             active: self.connections.with_label_values(&[listener]),
             refused: self.connections_refused.with_label_values(&[listener]),
             evicted: self.connections_evicted.with_label_values(&[listener]),
@@ -127,11 +154,6 @@ impl Metrics {
         }
         self.requests.with_label_values(&[method_label(method), route, status.as_str()]).inc();
     }
-}
-
-/// The label of a path.
-pub(crate) fn route_of(path: &str) -> &'static str {
-    ROUTES.into_iter().find(|route| *route == path).unwrap_or(OTHER)
 }
 
 fn method_label(method: &Method) -> &'static str {

@@ -1,21 +1,22 @@
 //! The API's settings.
 
-mod http;
-
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use wrpi_core::settings::{Lookup, Reader, SettingsError};
+use secrecy::{ExposeSecret, SecretString};
+use tracing::warn;
+use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
 use wrpi_core::{store, telemetry};
 
-use crate::auth::Password;
-pub(crate) use http::admin_address;
-pub use http::{AccessSettings, HttpSettings, TlsSettings, help};
+use crate::auth::{ClientIpSource, Password, Passwords, ThrottleLimit};
+use crate::certificates::Certificates;
+use crate::middleware::cors::AllowedOrigins;
 
 /// The database the API has always read from where nothing else is set.
 const DEFAULT_DB: u16 = 0;
-/// Listeners are for everyone unless told otherwise.
-pub(crate) const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+/// Public listeners are for everyone unless told otherwise.
+const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// All that can be set.
 #[derive(Debug)]
@@ -24,8 +25,8 @@ pub struct Settings {
     pub store: store::Settings,
     /// The longest time between two reads of the store.
     pub heartbeat: Duration,
-    /// The password.
-    pub password: Password,
+    /// The passwords.
+    pub passwords: Passwords,
     /// Listeners and limits.
     pub http: HttpSettings,
     /// Who may call.
@@ -41,21 +42,204 @@ impl Settings {
     ///
     /// When any is bad: all that are.
     pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, SettingsError> {
-        let mut reader = Reader::new(lookup);
-        let store = store::Settings::read(&mut reader, DEFAULT_DB);
-        let heartbeat = reader.duration("REDIS_HEARTBEAT", Duration::from_secs(5));
-        let password = reader.required_secret("APP_PASSWORD");
-        let http = HttpSettings::read(&mut reader, DEFAULT_HOST);
-        let access = AccessSettings::read(&mut reader);
-        let telemetry = telemetry::Settings::read(&mut reader);
-        let password = reader.finish(Password::new(password))?;
-        let Some(password) = password else { unreachable!("a required secret is not empty") };
-        Ok(Self { store, heartbeat, password, http, access, telemetry })
+        settings::load(lookup, Self::read)
     }
 
-    /// The sections of `--help`.
-    pub fn sections() -> [String; 4] {
-        let heartbeat = "  REDIS_HEARTBEAT     the longest time between two reads of Redis [5s]\n";
-        [store::help(DEFAULT_DB), heartbeat.to_owned(), help(DEFAULT_HOST, "required"), telemetry::HELP.to_owned()]
+    /// Describes each.
+    pub fn describe() -> Vec<Description> {
+        settings::describe(Self::read)
     }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let heartbeat = "Longest time between two reads of Redis, in case a push is lost.";
+        let store = store::Settings::read(reader, DEFAULT_DB);
+        let heartbeat = reader.value("REDIS_HEARTBEAT", "5s", Form::duration(), heartbeat);
+        let passwords = Passwords::read(reader, None);
+        let http = HttpSettings::read(reader, DEFAULT_HOST);
+        let access = AccessSettings::read(reader);
+        let telemetry = telemetry::Settings::read(reader);
+        Some(Self { store, heartbeat, passwords: passwords?, http, access, telemetry })
+    }
+}
+
+impl Passwords {
+    /// Reads the passwords. With `made`, a current one need not be set: it is `made` then.
+    pub fn read(reader: &mut Reader<'_>, made: Option<SecretString>) -> Option<Self> {
+        let (name, meaning) = ("APP_PASSWORD", "Password of all users, with any user name.");
+        let current = match made {
+            None => reader.required_secret(name, meaning),
+            Some(made) => reader.secret(name, "random, and printed", meaning).or(Some(made)),
+        };
+        let meaning = "Password before the last change, accepted too. Remove it when `wrpi_auth_previous_password_total` \
+                       no longer grows. The current password counts as none.";
+        let previous = reader.secret("APP_PASSWORD_PREVIOUS", "none", meaning);
+        let current = current?;
+        let previous = previous.filter(|previous| previous.expose_secret() != current.expose_secret());
+        Some(Self { current: Password::new(current)?, previous: previous.and_then(Password::new) })
+    }
+}
+
+/// Listeners, and the limits of their connections.
+#[derive(Debug)]
+pub struct HttpSettings {
+    /// The public listener.
+    pub listen: SocketAddr,
+    /// The public listener over TLS.
+    pub tls: Option<TlsSettings>,
+    /// The admin listener.
+    pub admin: SocketAddr,
+    /// How many connections the public listeners may have at once.
+    pub max_connections: usize,
+    /// How long a connection may rest.
+    pub idle_timeout: Duration,
+}
+
+/// The TLS listener.
+#[derive(Debug)]
+pub struct TlsSettings {
+    /// Its address.
+    pub listen: SocketAddr,
+    /// Its certificate.
+    pub certificates: Certificates,
+    /// Whether the plain listener redirects to HTTPS instead of serving.
+    pub redirect: bool,
+    /// The public HTTPS port that redirects name; 0: the port that the listener is bound to.
+    pub https_port: u16,
+    /// How long a browser must use HTTPS only, in seconds; 0 sends no `Strict-Transport-Security`.
+    pub hsts_max_age: u32,
+}
+
+/// Who may call the API.
+#[derive(Clone, Debug)]
+pub struct AccessSettings {
+    /// How many wrong passwords a client may try; `None` is without limit.
+    pub throttle: Option<ThrottleLimit>,
+    /// Where a client's address comes from.
+    pub client_ip: ClientIpSource,
+    /// The origins whose pages may call the API.
+    pub origins: AllowedOrigins,
+}
+
+impl HttpSettings {
+    /// Reads the settings; public listeners are on `default_host` where unset.
+    pub fn read(reader: &mut Reader<'_>, default_host: IpAddr) -> Self {
+        let on = |port| SocketAddr::new(default_host, port).to_string();
+        let connections = "Maximum open connections of the public listeners. When full, unauthenticated connections are \
+                           closed first, oldest first. Budget up to 256 KiB of memory each.";
+        let idle = "How long a connection may be idle after a request. Behind a load balancer, longer than its own.";
+        let settings = Self {
+            listen: reader.value("LISTEN_ADDR", &on(8080), Form::socket_address(), "Public listener."),
+            tls: TlsSettings::read(reader, &on(8443)),
+            admin: admin_address(reader),
+            max_connections: reader.value("MAX_CONNECTIONS", "10000", Form::number(1..=1_000_000), connections),
+            idle_timeout: reader.value("IDLE_TIMEOUT", "75s", Form::duration(), idle),
+        };
+        settings.refuse_overlaps(reader);
+        settings
+    }
+
+    /// Each public listener, with its variable.
+    fn public(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        [("LISTEN_ADDR", self.listen)].into_iter().chain(self.tls.as_ref().map(|tls| ("TLS_LISTEN_ADDR", tls.listen)))
+    }
+
+    fn refuse_overlaps(&self, reader: &mut Reader<'_>) {
+        let listeners: Vec<_> = self.public().chain([("ADMIN_ADDR", self.admin)]).collect();
+        for (at, (name, address)) in listeners.iter().enumerate() {
+            let is_same = |other: SocketAddr| address.port() == other.port() && overlap(address.ip(), other.ip());
+            for (other_name, other) in listeners[..at].iter().filter(|(_, other)| other.port() != 0 && is_same(*other))
+            {
+                let wrong = format!("are {other} and {address}, which overlap");
+                reader.refuse(&format!("{other_name} and {name}"), &wrong, "different ports or IP addresses");
+            }
+        }
+    }
+
+    /// Logs a warning if the admin listener can be reached where a public one can.
+    pub fn warn_of_public_admin(&self) {
+        let ip = self.admin.ip();
+        if let Some((_, public)) = self.public().find(|(_, public)| !ip.is_loopback() && overlap(ip, public.ip())) {
+            let (admin, public) = (self.admin.to_string(), public.to_string());
+            warn!(admin, public, "the admin listener is on the address of a public one, keep clients from its port");
+        }
+    }
+}
+
+impl TlsSettings {
+    fn read(reader: &mut Reader<'_>, default: &str) -> Option<Self> {
+        let known = reader.problems();
+        let meaning = "PEM file of the certificate chain. It and `TLS_KEY_FILE` turn HTTPS on. Changes are picked up.";
+        let chain = reader.optional("TLS_CERT_FILE", "no HTTPS", &Form::path(), meaning);
+        let key = reader.optional("TLS_KEY_FILE", "no HTTPS", &Form::path(), "PEM file of the certificate's key.");
+        let listen = reader.value("TLS_LISTEN_ADDR", default, Form::socket_address(), "Public listener over TLS.");
+        let meaning = "What the plain listener does with HTTPS on: `redirect` (308, except `/`) or `serve`.";
+        let plain = Form::choice(&[("redirect", true), ("serve", false)]);
+        let redirect = reader.value("PLAIN_HTTP", "redirect", plain, meaning);
+        let (unset, port) = ("the port of `TLS_LISTEN_ADDR`", Form::number(1..=u16::MAX));
+        let https_port = reader.optional("HTTPS_PORT", unset, &port, "Public HTTPS port, used in redirects.");
+        let meaning = "How long browsers must use HTTPS, in seconds (`Strict-Transport-Security`). `0` sends none.";
+        let hsts_max_age = reader.value("HSTS_MAX_AGE", "31536000", Form::number(0..=u32::MAX), meaning);
+        let (files, are_good) = ("TLS_CERT_FILE and TLS_KEY_FILE:", reader.problems() == known);
+        match (chain, key) {
+            (Some(chain), Some(key)) => match Certificates::load(chain, key) {
+                Ok(certificates) => {
+                    let https_port = https_port.unwrap_or(listen.port());
+                    return Some(Self { listen, certificates, redirect, https_port, hsts_max_age });
+                }
+                Err(error) => {
+                    reader.refuse(files, &format!("{error:#}"), "PEM files of a certificate and its key");
+                }
+            },
+            _ if !are_good => {}
+            (None, None) => refuse_https(reader),
+            _ => reader.refuse(files, "one is set", "both or neither"),
+        }
+        None
+    }
+}
+
+/// Without certificates, what only makes sense with HTTPS is refused: somebody believes that it is on.
+fn refuse_https(reader: &mut Reader<'_>) {
+    let https = [("TLS_LISTEN_ADDR", ""), ("PLAIN_HTTP", "serve"), ("HTTPS_PORT", ""), ("HSTS_MAX_AGE", "0")];
+    for (name, harmless) in https {
+        if reader.given(name).is_some_and(|given| given != harmless) {
+            reader.refuse(name, "is set without HTTPS", "only with TLS_CERT_FILE and TLS_KEY_FILE");
+        }
+    }
+}
+
+impl AccessSettings {
+    /// Reads the settings.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        let guesses = "Different wrong passwords that a client may try at once. `0` is no limit.";
+        let burst = reader.value("AUTH_GUESSES", "10", Form::number(0..=100), guesses);
+        let refill = "Time until a client may try one more.";
+        let refill = reader.value("AUTH_GUESS_REFILL", "30s", Form::duration(), refill);
+        let client_ip = "Where a client's address comes from: the connection, or a header that your proxy sets, such as \
+                         `x-forwarded-for:2` (the second address from the right).";
+        let source = "connection, or a header's name, with a position up to 100 where it is not 1, such as x-real-ip, \
+                      x-forwarded-for:2 or forwarded";
+        let source = Form::new(source, ClientIpSource::parse);
+        let origins = "Comma-separated origins of the pages that may call the API. `*` is all.";
+        let allowed = "*, or comma-separated origins such as https://app.example.com or http://localhost:3000";
+        let allowed = Form::new(allowed, AllowedOrigins::parse);
+        Self {
+            throttle: NonZeroU32::new(burst).map(|burst| ThrottleLimit { burst, refill }),
+            client_ip: reader.value("CLIENT_IP_SOURCE", "connection", source, client_ip),
+            origins: reader.value("CORS_ALLOWED_ORIGINS", "*", allowed, origins),
+        }
+    }
+}
+
+/// Reads the address of the admin listener alone.
+pub(crate) fn admin_address(reader: &mut Reader<'_>) -> SocketAddr {
+    let meaning = "Admin listener: `/livez`, `/readyz` and `/metrics`. Never publish it.";
+    reader.value("ADMIN_ADDR", "127.0.0.1:9090", Form::socket_address(), meaning)
+}
+
+/// Whether two listeners on these addresses share one.
+fn overlap(one: IpAddr, other: IpAddr) -> bool {
+    // `[::]` takes IPv4 as well.
+    let covers = |all: IpAddr, ip: IpAddr| all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4());
+    one == other || covers(one, other) || covers(other, one)
 }

@@ -1,17 +1,15 @@
-//! The latest reading as every request is answered with it: rendered once, then only referred to.
+//! The latest reading as every request gets it: rendered once per reading, then only cloned.
 
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use axum::response::Response;
+use headers::{ETag, HeaderMapExt, IfModifiedSince, IfNoneMatch};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
-use tokio::sync::watch;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use wrpi_core::{Reading, Timestamp};
-
-use crate::conditional::is_not_modified;
 
 /// A rendered reading.
 #[derive(Debug)]
@@ -19,67 +17,76 @@ pub(crate) struct Snapshot {
     body: Bytes,
     /// The reading as an event of a stream (HTML Living Standard, section 9.2).
     pub(crate) event: Bytes,
-    pub(crate) etag: String,
-    modified_at: i64,
-    /// The headers of a 200, and of a 304.
+    /// The entity tag with its quotes, which is also the id of the event.
+    pub(crate) id: String,
+    etag: ETag,
+    modified_at: SystemTime,
+    /// The headers of a 304. A 200 also has the content type.
     headers: HeaderMap,
-    not_modified_headers: HeaderMap,
+}
+
+/// The contract's JSON. The value's digits are those of the reading: they never pass through binary floating point.
+#[derive(Serialize)]
+struct Body {
+    latest_value: Box<RawValue>,
+    latest_calculation_at: String,
 }
 
 impl Snapshot {
-    /// Renders `reading` as of `now`, with `common` headers: a time of modification in the future must not be told
-    /// (RFC 9110, 8.8.2.1), even where the updater's clock is ahead of this one.
-    pub(crate) fn new(reading: Reading, now: Option<Timestamp>, common: &HeaderMap) -> Option<Self> {
+    /// Renders `reading` as of `now`. `Last-Modified` is never in the future (RFC 9110, section 8.8.2.1), even when the
+    /// updater's clock is ahead of this one.
+    ///
+    /// # Errors
+    ///
+    /// When a part is not valid in JSON or in a header.
+    pub(crate) fn render(reading: Reading, now: SystemTime) -> anyhow::Result<Self> {
         let Reading { value, calculated_at } = reading;
-        let modified_at = now.map_or(calculated_at, |now| now.min(calculated_at));
-        let body = format!(r#"{{"latest_value":{value},"latest_calculation_at":"{calculated_at}"}}"#);
-        let etag = format!("\"{value}-{}\"", calculated_at.unix_seconds());
-        let mut headers = common.clone();
-        headers.insert(ETAG, HeaderValue::try_from(&etag).ok()?);
-        headers.insert(LAST_MODIFIED, HeaderValue::try_from(modified_at.to_http_date()).ok()?);
+        let now = Timestamp::new(now.into()).unwrap_or(calculated_at);
+        let modified_at = calculated_at.min(now);
+        let body = serde_json::to_string(&Body {
+            latest_value: RawValue::from_string(value.to_string())?,
+            latest_calculation_at: calculated_at.to_string(),
+        })?;
+        let id = format!("\"{value}-{}\"", calculated_at.unix_seconds());
+        let mut headers = HeaderMap::new();
+        headers.insert(ETAG, HeaderValue::try_from(&id)?);
+        headers.insert(LAST_MODIFIED, HeaderValue::try_from(modified_at.to_http_date())?);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        let not_modified_headers = headers.clone();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Some(Self {
-            event: format!("event: wrpi\nid: {etag}\ndata: {body}\n\n").into(),
+        let seconds = u64::try_from(modified_at.unix_seconds()).unwrap_or_default();
+        Ok(Self {
+            event: format!("event: wrpi\nid: {id}\ndata: {body}\n\n").into(),
             body: body.into(),
-            etag,
-            modified_at: modified_at.unix_seconds(),
+            etag: id.parse()?,
+            id,
+            modified_at: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
             headers,
-            not_modified_headers,
         })
     }
 
-    /// The answer to a GET or HEAD with the headers `request`: 200, or 304 where the client has this reading already.
+    /// The response to a GET or HEAD with the headers `request`: 200, or 304 if the client already has this reading.
     pub(crate) fn respond(&self, request: &HeaderMap) -> Response<Full<Bytes>> {
         let mut response;
-        if is_not_modified(request, &self.etag, self.modified_at) {
+        if self.is_not_modified(request) {
             response = Response::new(Full::default());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
-            *response.headers_mut() = self.not_modified_headers.clone();
+            *response.headers_mut() = self.headers.clone();
         } else {
             response = Response::new(Full::new(self.body.clone()));
             *response.headers_mut() = self.headers.clone();
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         response
     }
-}
 
-/// Renders each of `readings` as it comes, with `common` headers, until their sender is gone.
-pub(crate) fn render(
-    mut readings: watch::Receiver<Option<Reading>>,
-    common: HeaderMap,
-) -> watch::Receiver<Option<Arc<Snapshot>>> {
-    let rendered = move |reading: Option<Reading>| {
-        let now = Timestamp::new(SystemTime::now().into());
-        reading.and_then(|reading| Snapshot::new(reading, now, &common)).map(Arc::new)
-    };
-    let (sender, receiver) = watch::channel(rendered(*readings.borrow_and_update()));
-    tokio::spawn(async move {
-        while readings.changed().await.is_ok() {
-            let reading = *readings.borrow_and_update();
-            sender.send_replace(rendered(reading));
+    /// Evaluates the conditions of a GET or HEAD (RFC 9110, section 13): `If-None-Match` overrules
+    /// `If-Modified-Since`, and a condition that cannot be parsed does not hold.
+    fn is_not_modified(&self, request: &HeaderMap) -> bool {
+        match request.typed_try_get::<IfNoneMatch>() {
+            Ok(Some(tags)) => !tags.precondition_passes(&self.etag),
+            Ok(None) => {
+                request.typed_get::<IfModifiedSince>().is_some_and(|since| !since.is_modified(self.modified_at))
+            }
+            Err(_) => false,
         }
-    });
-    receiver
+    }
 }

@@ -1,8 +1,9 @@
-//! One task that follows the store and passes each new reading on, for ever, whatever happens to the store.
+//! One task that follows the store and passes each new reading on, whatever happens to the store.
 //!
 //! The store pushes changes (an invalidation message, then one `MGET`); a heartbeat reads again in case a push is
-//! lost, and a pulse notices a connection that died without a word. A store that refuses to push is polled.
+//! lost, and a pulse notices a connection that died silently. A store that refuses to push is polled.
 
+mod connection;
 mod metrics;
 
 use std::time::{Duration, Instant};
@@ -10,21 +11,14 @@ use std::time::{Duration, Instant};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use redis::ErrorKind;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, StoreError};
 use crate::{Reading, ReadingError};
+use connection::Connection;
 pub use metrics::Metrics;
 
-/// How often a store is read that does not push.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How often such a store is asked again whether it pushes by now.
-const TRACKING_RETRY: Duration = Duration::from_secs(15);
-/// How often a silent connection is asked whether it lives.
-const PULSE: Duration = Duration::from_millis(250);
-/// How long a half-changed pair may wait for its other half: the Python updater writes the keys one by one.
-const SETTLE_TIME: Duration = Duration::from_millis(20);
 /// A lost store is tried again after the first of these, then less and less often down to the second; each with
 /// jitter of up to as much again.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
@@ -41,7 +35,8 @@ pub async fn follow(
     metrics: Metrics,
     readings: watch::Sender<Option<Reading>>,
 ) {
-    let mut feed = Feed { settings, heartbeat, metrics, readings, link: None, causes: Vec::new(), found: None };
+    let mut feed =
+        Feed { settings, heartbeat, metrics, readings, link: None, hang_ups: 0, causes: Vec::new(), found: None };
     loop {
         for delay in ExponentialBuilder::new()
             .with_jitter()
@@ -74,43 +69,30 @@ struct Feed {
     metrics: Metrics,
     readings: watch::Sender<Option<Reading>>,
     link: Option<Link>,
+    /// How often in a row the store has hung up when it was asked to push.
+    hang_ups: u32,
     /// Why the store is lost: what has been logged of it.
     causes: Vec<ErrorKind>,
     found: Option<Found>,
 }
 
 impl Feed {
-    /// One connection, from its beginning to its end. A polled one ends after [`TRACKING_RETRY`], with `Ok`.
+    /// One connection, from its beginning to its end. One that must be opened anew, to ask for pushes again, ends with
+    /// `Ok`.
     async fn session(&mut self) -> Result<(), StoreError> {
-        let end = Instant::now() + TRACKING_RETRY;
-        let (changed, mut changes) = watch::channel(Instant::now());
-        let (mut store, link, interval) = match Store::connect_tracking(&self.settings, changed.clone()).await {
-            Ok(store) => (store, Link::Pushed, self.heartbeat),
-            Err(refusal) if refusal.is_refusal() => {
-                (Store::connect(&self.settings).await?, Link::Polled, POLL_INTERVAL.min(self.heartbeat))
-            }
-            Err(error) => return Err(error),
-        };
+        let mut connection = Connection::open(&self.settings, self.heartbeat, &mut self.hang_ups).await?;
         let mut pushed_at = None;
-        while link == Link::Pushed || Instant::now() < end {
-            let found = self.read(&mut store, &mut changes).await?;
-            self.take(link, found, pushed_at);
-            pushed_at = next_change(&mut store, &mut changes, interval).await?;
+        while !connection.has_expired() {
+            let last = *self.readings.borrow();
+            let found = connection.read(last).await?;
+            self.found_link(connection.refusal());
+            self.take(found, pushed_at);
+            pushed_at = connection.next_change().await?;
         }
         Ok(())
     }
 
-    async fn read(&self, store: &mut Store, changes: &mut watch::Receiver<Instant>) -> Result<Found, StoreError> {
-        let found = store.fetch().await?;
-        if !is_half_changed(*self.readings.borrow(), &found) {
-            return Ok(found);
-        }
-        let _other_half = timeout(SETTLE_TIME, changes.changed()).await;
-        store.fetch().await
-    }
-
-    fn take(&mut self, link: Link, found: Found, pushed_at: Option<Instant>) {
-        self.found_link(link);
+    fn take(&mut self, found: Found, pushed_at: Option<Instant>) {
         if let Some(Ok(reading)) = found
             && self.readings.send_if_modified(|last| last.replace(reading) != Some(reading))
         {
@@ -139,9 +121,10 @@ impl Feed {
         self.found = Some(found);
     }
 
-    fn found_link(&mut self, link: Link) {
+    fn found_link(&mut self, refusal: Option<&StoreError>) {
         self.metrics.up.set(1);
         self.causes.clear();
+        let link = if refusal.is_some() { Link::Polled } else { Link::Pushed };
         let before = self.link.replace(link);
         if before == Some(link) {
             return;
@@ -150,9 +133,11 @@ impl Feed {
             self.metrics.reconnects.inc();
         }
         let redis = self.settings.address();
-        match link {
-            Link::Polled => warn!(redis, "store connected, but it refuses to push changes; polling every second"),
-            _ => info!(redis, "store connected, changes are pushed"),
+        match refusal {
+            Some(error) => {
+                warn!(redis, %error, "store connected, but it refuses to push changes; polling every second");
+            }
+            None => info!(redis, "store connected, changes are pushed"),
         }
     }
 
@@ -168,60 +153,5 @@ impl Feed {
             warn!(%error, "store lost, trying again until it is back");
         }
         matches!(before, Some(Link::Pushed | Link::Polled))
-    }
-}
-
-/// Waits for a change while the store answers, where a refusal is an answer; `None` when none came for `interval`.
-async fn next_change(
-    store: &mut Store,
-    changes: &mut watch::Receiver<Instant>,
-    interval: Duration,
-) -> Result<Option<Instant>, StoreError> {
-    let end = Instant::now() + interval;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(None);
-        }
-        if timeout(left.min(PULSE), changes.changed()).await.is_ok() {
-            return Ok(Some(*changes.borrow_and_update()));
-        }
-        match store.ping().await {
-            Err(error) if !error.is_refusal() => return Err(error),
-            _ => {}
-        }
-    }
-}
-
-/// Whether only one of the two keys has changed since `last`, so that the other may be about to.
-fn is_half_changed(last: Option<Reading>, found: &Found) -> bool {
-    match (found, last) {
-        (Some(Err(ReadingError::Incomplete(_))), _) => true,
-        (Some(Ok(new)), Some(old)) => (new.value == old.value) != (new.calculated_at == old.calculated_at),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pair_is_half_changed_when_one_key_is_new_and_the_other_is_not() {
-        let reading =
-            |value: &[u8], second: u8| Reading::from_stored(value, format!("2021-02-20T18:06:{second:02}").as_bytes());
-        let last = reading(b"1", 1).ok();
-        for (found, half) in [
-            (None, false),
-            (Some(reading(b"1", 1)), false),
-            (Some(reading(b"2", 2)), false),
-            (Some(reading(b"2", 1)), true),
-            (Some(reading(b"1", 2)), true),
-            (Some(reading(b"rubbish", 2)), false),
-            (Some(Err(ReadingError::Incomplete("wrpi-timestamp"))), true),
-        ] {
-            assert_eq!(is_half_changed(last, &found), half, "{found:?}");
-        }
-        assert!(!is_half_changed(None, &Some(reading(b"1", 1))));
     }
 }

@@ -9,10 +9,12 @@ mod reading;
 pub mod settings;
 pub mod shutdown;
 pub mod store;
+mod tasks;
 pub mod telemetry;
 mod timestamp;
 mod value;
 
 pub use reading::{Reading, ReadingError};
+pub use tasks::{TaskEnded, Tasks};
 pub use timestamp::{ParseTimestampError, Timestamp};
 pub use value::{ParseWrpiError, Wrpi};

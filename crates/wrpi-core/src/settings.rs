@@ -1,15 +1,20 @@
-//! Reading settings from environment variables: every problem is gathered and named, no secret is ever shown.
+//! Reading settings from environment variables. Each is described where it is read: its name, its default, what is
+//! allowed and what it means. `--help`, the errors and the table in the documentation all come from there.
+
+mod description;
+mod form;
+mod secret;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+pub use description::{Description, describe, help};
+pub use form::{Form, is_host_name};
 
 /// Finds the value of an environment variable: `std::env::var_os` in `main`, a closure over a table in tests.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// Every bad setting, a line each: the variable, what was given (never a secret), what is allowed.
+/// Every bad setting, one a line: the variable, what was wrong (never a secret), what is allowed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub struct SettingsError(Vec<String>);
 
@@ -19,158 +24,124 @@ impl fmt::Display for SettingsError {
     }
 }
 
-/// Reads variables one by one and keeps the problems until [`Reader::finish`].
+/// Reads variables one by one. It keeps their descriptions, and the problems that it meets.
 pub struct Reader<'a> {
     lookup: Lookup<'a>,
+    descriptions: Vec<Description>,
     problems: Vec<String>,
 }
 
-impl<'a> Reader<'a> {
-    /// A reader over `lookup`.
-    pub fn new(lookup: Lookup<'a>) -> Self {
-        Self { lookup, problems: Vec::new() }
+/// Reads the settings that `read` asks for.
+///
+/// # Errors
+///
+/// All bad settings.
+///
+/// # Panics
+///
+/// When `read` gives nothing without a problem to show for it.
+pub fn load<T>(lookup: Lookup<'_>, read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Result<T, SettingsError> {
+    let mut reader = Reader::new(lookup);
+    let settings = read(&mut reader);
+    if !reader.problems.is_empty() {
+        return Err(SettingsError(reader.problems));
     }
-
-    /// The variable `name` as `parse` reads it, or `default` where it is unset. Where `parse` refuses it the
-    /// problem is kept, with `allowed` saying what would have been right.
-    pub fn value<T>(&mut self, name: &str, default: T, allowed: &str, parse: impl FnOnce(&str) -> Option<T>) -> T {
-        let Some(given) = (self.lookup)(name) else { return default };
-        if let Some(value) = given.to_str().and_then(parse) {
-            return value;
-        }
-        self.problems.push(format!("{name} is {given:?}; allowed: {allowed}"));
-        default
-    }
-
-    /// Keeps a problem that concerns more than one variable: what was given and what is allowed.
-    pub fn problem(&mut self, problem: String) {
-        self.problems.push(problem);
-    }
-
-    /// A duration such as `500ms`, `30s`, `30` (seconds) or `5m`: from a millisecond to a day.
-    pub fn duration<T: From<Duration>>(&mut self, name: &str, default: T) -> T {
-        self.value(name, default, "a time above zero and up to a day, such as 500ms, 30s (or just 30) or 5m", |text| {
-            parse_duration(text).map(T::from)
-        })
-    }
-
-    /// The secret in the variable `name`, or in the file that `name` with `_FILE` behind it names (one trailing
-    /// newline is dropped). `None` where neither is set, or what is set is empty.
-    pub fn secret(&mut self, name: &str) -> Option<SecretString> {
-        let file_name = format!("{name}_FILE");
-        let secret = match ((self.lookup)(name), (self.lookup)(&file_name)) {
-            (None, None) => return None,
-            (Some(_), Some(_)) => Err(format!("{name} and {file_name} are both set; allowed: only one of them")),
-            (Some(given), None) => given.into_string().map_err(|_| format!("{name} is not UTF-8; allowed: UTF-8 text")),
-            (None, Some(path)) => std::fs::read_to_string(&path)
-                .map(|text| text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
-                .map_err(|error| format!("{file_name} is {path:?}: {error}; allowed: a readable file of UTF-8 text")),
-        };
-        match secret {
-            Ok(secret) => Some(SecretString::from(secret)).filter(|secret| !secret.expose_secret().is_empty()),
-            Err(problem) => {
-                self.problems.push(problem);
-                None
-            }
-        }
-    }
-
-    /// Like [`Reader::secret`], but not having one is a problem.
-    pub fn required_secret(&mut self, name: &str) -> SecretString {
-        let known = self.problems.len();
-        self.secret(name).unwrap_or_else(|| {
-            if self.problems.len() == known {
-                self.problems.push(format!("{name} is unset or empty; allowed: a password, here or in {name}_FILE"));
-            }
-            SecretString::default()
-        })
-    }
-
-    /// `settings`, if nothing was wrong.
-    ///
-    /// # Errors
-    ///
-    /// All the problems that were met.
-    pub fn finish<T>(self, settings: T) -> Result<T, SettingsError> {
-        if self.problems.is_empty() { Ok(settings) } else { Err(SettingsError(self.problems)) }
-    }
+    Ok(settings.expect("settings without a problem"))
 }
 
-/// Reads `500ms`, `30s`, `30` (seconds), `0.5` or `5m`: above zero, at most a day.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
-        Some(at) => text.split_at(at),
-        None => (text, "s"),
-    };
-    let seconds = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        _ => return None,
-    };
-    let number = number.bytes().all(|b| b.is_ascii_digit() || b == b'.').then(|| number.parse::<f64>().ok())??;
-    let duration = Duration::try_from_secs_f64(number * seconds).ok()?;
-    (Duration::from_millis(1)..=Duration::from_hours(24)).contains(&duration).then_some(duration)
+impl<'a> Reader<'a> {
+    fn new(lookup: Lookup<'a>) -> Self {
+        Self { lookup, descriptions: Vec::new(), problems: Vec::new() }
+    }
+
+    /// The variable `name`, or where it is unset or bad the value of `default`, which is written as the variable is.
+    ///
+    /// # Panics
+    ///
+    /// When `default` is not of `form`.
+    pub fn value<T>(&mut self, name: &str, default: &str, form: Form<T>, meaning: &str) -> T {
+        let shown = if default.is_empty() { "empty".to_owned() } else { format!("`{default}`") };
+        let value = self.optional(name, &shown, &form, meaning);
+        value.unwrap_or_else(|| form.parse(default).unwrap_or_else(|| panic!("the default of {name} is not allowed")))
+    }
+
+    /// The variable `name`; `None` where it is unset (which means what `unset` says) or bad.
+    pub fn optional<T>(&mut self, name: &str, unset: &str, form: &Form<T>, meaning: &str) -> Option<T> {
+        self.describe(name, unset, form.allowed(), meaning);
+        let given = self.given(name)?;
+        let value = given.to_str().and_then(|text| form.parse(text));
+        if value.is_none() {
+            let wrong = secret::shown(&given);
+            self.refuse(name, &wrong, form.allowed());
+        }
+        value
+    }
+
+    /// What the variable `name` holds, unread.
+    pub fn given(&self, name: &str) -> Option<OsString> {
+        (self.lookup)(name)
+    }
+
+    /// Keeps a problem: with `variables`, what is `wrong` (never a secret), and what is `allowed`.
+    pub fn refuse(&mut self, variables: &str, wrong: &str, allowed: &str) {
+        self.problems.push(format!("{variables} {wrong}; allowed: {allowed}"));
+    }
+
+    /// How many problems there are so far.
+    pub fn problems(&self) -> usize {
+        self.problems.len()
+    }
+
+    fn describe(&mut self, name: &str, default: &str, allowed: &str, meaning: &str) {
+        let [name, default, allowed, meaning] = [name, default, allowed, meaning].map(str::to_owned);
+        self.descriptions.push(Description { name, default, allowed, meaning });
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
-    fn lookup(name: &str) -> Option<OsString> {
-        let value = match name {
-            "PORT" => "seventy",
-            "WAIT" => "1 year",
-            "BOTH" | "BOTH_FILE" => "hidden",
-            "GONE_FILE" => "/nonexistent/secret",
-            "EMPTY" => "",
-            _ => return None,
-        };
-        Some(value.into())
+    fn read(reader: &mut Reader<'_>) -> Option<(u16, Duration, Option<String>)> {
+        Some((
+            reader.value("PORT", "1", Form::number(1..=9), "`Port`."),
+            reader.value("WAIT", "3s", Form::duration(), "Time."),
+            reader.optional("HOST", "no host", &Form::host(), "Host."),
+        ))
     }
 
     #[test]
-    fn every_problem_is_named_and_no_secret_shown() {
-        let mut reader = Reader::new(&lookup);
-        assert_eq!(reader.value("PORT", 1_u16, "a port", |text| text.parse().ok()), 1);
-        assert_eq!(reader.value("UNSET", 2_u16, "a port", |text| text.parse().ok()), 2);
-        assert_eq!(reader.duration("WAIT", Duration::from_secs(3)), Duration::from_secs(3));
-        for name in ["BOTH", "GONE", "EMPTY"] {
-            reader.required_secret(name);
-        }
-        let message = reader.finish(()).unwrap_err().to_string();
+    fn what_is_unset_has_its_default() {
+        assert_eq!(load(&|_| None, read), Ok((1, Duration::from_secs(3), None)));
+        let lookup = |name: &str| (name != "WAIT").then(|| if name == "PORT" { "2" } else { "redis" }.into());
+        assert_eq!(load(&lookup, read), Ok((2, Duration::from_secs(3), Some("redis".to_owned()))));
+    }
+
+    #[test]
+    fn every_problem_is_named_and_nothing_that_may_be_secret_is_shown() {
+        let lookup = |name: &str| {
+            Some(match name {
+                "PORT" => "10".into(),
+                "WAIT" => "1 year\n".into(),
+                _ => OsString::from("redis://:hunter2@redis"),
+            })
+        };
         assert_eq!(
-            message.lines().collect::<Vec<_>>(),
+            load(&lookup, read).unwrap_err().to_string().lines().collect::<Vec<_>>(),
             [
-                "PORT is \"seventy\"; allowed: a port",
-                "WAIT is \"1 year\"; allowed: a time above zero and up to a day, such as 500ms, 30s (or just 30) or 5m",
-                "BOTH and BOTH_FILE are both set; allowed: only one of them",
-                "GONE_FILE is \"/nonexistent/secret\": No such file or directory (os error 2); allowed: a readable file \
-                 of UTF-8 text",
-                "EMPTY is unset or empty; allowed: a password, here or in EMPTY_FILE",
+                "PORT is \"10\"; allowed: a number from 1 to 9",
+                "WAIT is \"1 year\\n\"; allowed: a time from 100ms to 24h, such as 500ms, 30s (or just 30) or 5m",
+                "HOST has a value that may hold a secret and is not shown; allowed: a host name or an IP address alone, \
+                 without a scheme, a port or brackets",
             ]
         );
     }
 
     #[test]
-    fn durations_have_units() {
-        let seconds = |text| parse_duration(text).map(|duration| duration.as_secs_f64());
-        for (text, expected) in [("500ms", 0.5), ("30s", 30.0), ("30", 30.0), ("0.5", 0.5), ("5m", 300.0)] {
-            assert_eq!(seconds(text), Some(expected), "{text}");
-        }
-        for text in ["", "s", "0", "0s", "-1", "1h", "1e3", "inf", "nan", "30 s", "86401", "1.2.3"] {
-            assert_eq!(seconds(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_secret_s_file_loses_one_newline() {
-        let path = std::env::temp_dir().join(format!("wrpi-secret-{}", std::process::id()));
-        std::fs::write(&path, "p:ä\n\n").unwrap();
-        let found = path.clone();
-        let lookup = move |name: &str| (name == "KEY_FILE").then(|| found.clone().into_os_string());
-        let secret = Reader::new(&lookup).required_secret("KEY");
-        assert_eq!(secret.expose_secret(), "p:ä\n");
-        std::fs::remove_file(path).unwrap();
+    fn each_is_described_where_it_is_read() {
+        assert_eq!(help(&describe(read)[..1]), "  PORT [1]\n      Port. Allowed: a number from 1 to 9.\n");
+        let names: Vec<_> = describe(read).into_iter().map(|setting| setting.name).collect();
+        assert_eq!(names, ["PORT", "WAIT", "HOST"]);
     }
 }

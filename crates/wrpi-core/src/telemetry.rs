@@ -1,13 +1,30 @@
-//! Logging: one line per event on standard error.
+//! Logging: one line per event on standard error, written by a thread of its own so that no request waits for whoever
+//! reads them.
 
+mod dropped;
+mod filter;
+
+use std::fmt::Display;
 use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::mpsc::channel;
+use std::thread::Builder;
+use std::time::Duration;
 
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use prometheus::Registry;
+use tracing::error;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use crate::settings::Reader;
+use crate::settings::{Form, Reader};
+
+/// How many lines may wait to be written, about 200 bytes each; further ones are dropped.
+const QUEUE: usize = 1024;
+/// How long the last lines may take at the end, where nobody reads them: longer than [`WorkerGuard`] tries.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,45 +36,74 @@ pub enum Format {
 }
 
 /// What is logged, and how.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     format: Format,
     filter: Targets,
 }
 
-/// The lines of `--help` on [`Settings`].
-pub const HELP: &str = "  \
-  LOG_FORMAT          text or json [text on a terminal, else json]
-  RUST_LOG            what is logged, as tracing's directives: warn, or wrpi_core=debug [info]
-";
-
 impl Settings {
-    /// Reads `LOG_FORMAT` (`json` or `text`; unset: text on a terminal, JSON otherwise) and `RUST_LOG` (tracing's
-    /// directives; unset: `info`).
+    /// Reads the settings.
     pub fn read(reader: &mut Reader<'_>) -> Self {
+        let format = Form::choice(&[("json", Format::Json), ("text", Format::Text)]);
+        let unset = "text on a terminal, else JSON";
+        let format = reader.optional("LOG_FORMAT", unset, &format, "Format of the log on standard error.");
         let default = if std::io::stderr().is_terminal() { Format::Text } else { Format::Json };
+        let meaning = "What is logged: a level, and other levels for single modules (`warn,wrpi_core=debug`).";
         Self {
-            format: reader.value("LOG_FORMAT", default, "json or text", |text| match text {
-                "json" => Some(Format::Json),
-                "text" => Some(Format::Text),
-                _ => None,
-            }),
-            filter: reader.value(
-                "RUST_LOG",
-                Targets::new().with_default(LevelFilter::INFO),
-                "directives such as info or wrpi_core=debug",
-                |text| text.parse().ok(),
-            ),
+            format: format.unwrap_or(default),
+            filter: reader.value("RUST_LOG", "info", Form::new(filter::ALLOWED, filter::parse), meaning),
         }
     }
 
-    /// Starts logging for the whole process. A second call does nothing.
-    pub fn init(self) {
-        let layer = fmt::layer().with_writer(std::io::stderr);
+    /// Starts logging for the whole process, panics too. To be called once.
+    pub fn init(&self) -> Log {
+        let (writer, guard) =
+            NonBlockingBuilder::default().lossy(true).buffered_lines_limit(QUEUE).finish(std::io::stderr());
+        let dropped = writer.error_counter();
+        let layer = fmt::layer().with_writer(writer);
         let layer = match self.format {
             Format::Text => layer.with_ansi(std::io::stderr().is_terminal()).boxed(),
             Format::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
         };
-        let _already_started = tracing_subscriber::registry().with(layer.with_filter(self.filter)).try_init();
+        let _already_started = tracing_subscriber::registry().with(layer.with_filter(self.filter.clone())).try_init();
+        std::panic::set_hook(Box::new(|panic| error!(%panic, "panicked")));
+        Log { guard, dropped }
+    }
+}
+
+/// The log of the process. `main` keeps it to its end: lines that still wait are written then.
+#[must_use]
+#[derive(Debug)]
+pub struct Log {
+    guard: WorkerGuard,
+    dropped: ErrorCounter,
+}
+
+impl Log {
+    /// Counts dropped lines in `registry`.
+    ///
+    /// # Errors
+    ///
+    /// When `registry` has a metric of the same name already.
+    pub fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        registry.register(Box::new(dropped::Lines::new(self.dropped.clone())?))
+    }
+
+    /// Writes the lines that still wait, and why the process failed if it did. The exit code to end with.
+    pub fn end(self, outcome: Result<(), impl Display>) -> ExitCode {
+        if let Err(error) = &outcome {
+            error!(error = format!("{error:#}"), "ended with an error");
+        }
+        // The guard gives up on a full pipe in about a second, but says so on standard output, which may be full too.
+        let (done, flushed) = channel();
+        let flush = Builder::new().spawn(move || {
+            drop(self.guard);
+            done.send(())
+        });
+        if flush.is_ok() {
+            let _gave_up = flushed.recv_timeout(FLUSH_TIMEOUT);
+        }
+        if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }

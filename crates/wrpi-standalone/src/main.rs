@@ -1,40 +1,43 @@
 //! The `wrpi-standalone` binary: calculates and serves in one process, for a look at a live WRPI without Redis.
 
 mod calculation;
+mod output;
 mod page;
 mod settings;
 
-use std::env::var_os;
+use std::env::{args_os, var_os};
 use std::process::ExitCode;
 
 use prometheus::Registry;
 use rand::rngs::StdRng;
 use settings::Settings;
 use tokio::sync::watch;
-use wrpi_api::{Api, Listeners, serve};
-use wrpi_core::{cli, shutdown};
+use wrpi_api::{AppState, Listeners, serve};
+use wrpi_core::{Tasks, cli, shutdown, telemetry};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    cli::exit_code(run().await)
+    let shutdown = shutdown::signal();
+    cli!(None).command_or_exit(args_os().skip(1), Settings::describe);
+    let settings = cli::settings_or_exit(Settings::from_lookup(&|name| var_os(name), &mut rand::rng()));
+    let log = settings.telemetry.init();
+    let outcome = run(settings, &log, shutdown).await;
+    log.end(outcome)
 }
 
-async fn run() -> anyhow::Result<()> {
-    cli::parse(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"), env!("CARGO_PKG_VERSION"), &Settings::sections());
-    let mut random: StdRng = rand::make_rng();
-    let settings = cli::settings_or_exit(Settings::from_lookup(&|name| var_os(name), &mut random));
-    settings.telemetry.init();
-
+async fn run(settings: Settings, log: &telemetry::Log, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let registry = Registry::new();
+    log.register(&registry)?;
+    settings.http.warn_of_public_admin();
     let (sender, readings) = watch::channel(None);
-    tokio::spawn(calculation::repeat(settings.interval, random, sender));
-
+    let mut tasks = Tasks::default();
+    tasks.spawn("calculation", calculation::repeat(settings.interval, rand::make_rng::<StdRng>(), sender));
     let listeners = Listeners::bind(&settings.http)?;
     let url = settings::url(&listeners)?;
-    println!("curl -u {} {url}/v0/wrpi", settings.curl_user);
-    let registry = Registry::new();
-    let api = Api::new(settings.password, settings.access, readings, &registry)?;
+    output::print_line(&format!("curl -u {} {url}/v0/wrpi", settings.curl_user));
+    let state = AppState::new(settings.passwords, settings.access, readings, registry)?;
     tokio::select! {
-        served = serve(listeners, api, settings.http, registry, shutdown::signal()?) => served,
+        served = serve(listeners, state, settings.http, tasks, shutdown) => served,
         failed = page::serve(settings.page, &url) => failed,
     }
 }

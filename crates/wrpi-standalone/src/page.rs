@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
+use crate::output::print_line;
 use crate::settings::reachable;
 
 /// Serves the page at `address`, for ever; it asks the API at `api`. Without an address there is no page.
@@ -19,6 +20,6 @@ pub(crate) async fn serve(address: Option<SocketAddr>, api: &str) -> anyhow::Res
     let Some(address) = address else { return pending().await };
     let bound = TcpListener::bind(address).await;
     let listener = bound.with_context(|| format!("cannot listen on PAGE_ADDR {address}"))?;
-    println!("page: http://{}", reachable(listener.local_addr()?));
+    print_line(&format!("page: http://{}", reachable(listener.local_addr()?)));
     Ok(axum::serve(listener, router::router(api)).await?)
 }

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use rand::Rng;
 use rand::distr::{Alphanumeric, SampleString};
-use wrpi_api::{AccessSettings, HttpSettings, Listeners, Password};
-use wrpi_core::settings::{Lookup, Reader, SettingsError};
+use wrpi_api::{AccessSettings, HttpSettings, Listeners, Passwords};
+use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
 use wrpi_core::telemetry;
 
 /// The all-in-one is for a look: it listens on this host alone unless told otherwise.
@@ -14,7 +15,7 @@ const GENERATED_LENGTH: usize = 20;
 
 /// All that can be set.
 pub(crate) struct Settings {
-    pub(crate) password: Password,
+    pub(crate) passwords: Passwords,
     /// How a shell can name the user and the password; with the password itself only where it was made here.
     pub(crate) curl_user: String,
     pub(crate) interval: Duration,
@@ -27,38 +28,32 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Reads the settings; a password that is not set is made with `random`.
-    pub(crate) fn from_lookup(lookup: Lookup<'_>, random: &mut impl rand::Rng) -> Result<Self, SettingsError> {
-        let mut reader = Reader::new(lookup);
-        let is_set = |name: &str| lookup(name).is_some_and(|value| !value.is_empty());
-        let is_given = is_set("APP_PASSWORD") || is_set("APP_PASSWORD_FILE");
-        let given = is_given.then(|| reader.required_secret("APP_PASSWORD")).and_then(Password::new);
-        let interval = reader.duration("UPDATE_INTERVAL", Duration::from_secs(60));
-        let page = reader.value("PAGE_ADDR", None, "an IP address and port, such as 127.0.0.1:8000", |text| {
-            text.parse().ok().map(Some)
-        });
-        let http = HttpSettings::read(&mut reader, DEFAULT_HOST);
-        let access = AccessSettings::read(&mut reader);
-        let telemetry = telemetry::Settings::read(&mut reader);
-        let made = Alphanumeric.sample_string(random, GENERATED_LENGTH);
-        let curl_user = match &given {
-            None => format!("any:{made}"),
-            Some(_) if is_set("APP_PASSWORD") => "\"any:$APP_PASSWORD\"".to_owned(),
-            Some(_) => "\"any:$(cat \"$APP_PASSWORD_FILE\")\"".to_owned(),
-        };
-        let password = given.or_else(|| Password::new(made.into()));
-        reader.finish(())?;
-        let Some(password) = password else { unreachable!("what was made is not empty") };
-        Ok(Self { password, curl_user, interval, page, http, access, telemetry })
+    pub(crate) fn from_lookup(lookup: Lookup<'_>, random: &mut impl Rng) -> Result<Self, SettingsError> {
+        settings::load(lookup, |reader| Self::read(reader, random))
     }
 
-    /// The sections of `--help`.
-    pub(crate) fn sections() -> [String; 3] {
-        let own = "  \
-  UPDATE_INTERVAL     the time from one calculation to the next [60s]
-  PAGE_ADDR           a listener for the example page [unset: no page]
-";
-        let http = wrpi_api::help(DEFAULT_HOST, "unset: a random one is made and printed");
-        [own.to_owned(), http, telemetry::HELP.to_owned()]
+    /// Describes each.
+    pub(crate) fn describe() -> Vec<Description> {
+        settings::describe(|reader| Self::read(reader, &mut rand::rng()))
+    }
+
+    fn read(reader: &mut Reader<'_>, random: &mut impl Rng) -> Option<Self> {
+        let is_set = |name: &str| reader.given(name).is_some_and(|value| !value.is_empty());
+        let made = Alphanumeric.sample_string(random, GENERATED_LENGTH);
+        let (made, curl_user) = match (is_set("APP_PASSWORD"), is_set("APP_PASSWORD_FILE")) {
+            (false, false) => (Some(made.clone().into()), format!("any:{made}")),
+            (true, _) => (None, "\"any:$APP_PASSWORD\"".to_owned()),
+            (false, true) => (None, "\"any:$(cat \"$APP_PASSWORD_FILE\")\"".to_owned()),
+        };
+        let passwords = Passwords::read(reader, made);
+        let interval = "Time from one calculation to the next.";
+        let interval = reader.value("UPDATE_INTERVAL", "60s", Form::duration(), interval);
+        let page = "Listener for the example page.";
+        let page = reader.optional("PAGE_ADDR", "no page", &Form::socket_address(), page);
+        let http = HttpSettings::read(reader, DEFAULT_HOST);
+        let access = AccessSettings::read(reader);
+        let telemetry = telemetry::Settings::read(reader);
+        Some(Self { passwords: passwords?, curl_user, interval, page, http, access, telemetry })
     }
 }
 
@@ -73,4 +68,43 @@ pub(crate) fn url(listeners: &Listeners) -> std::io::Result<String> {
 /// Where the listener at `address` is reached from this host.
 pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(if address.ip().is_unspecified() { DEFAULT_HOST } else { address.ip() }, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the table of all settings is.
+    const DOCUMENTATION: &str = include_str!("../../../README.md");
+
+    /// The settings of all binaries, as a Markdown table: each binary's default, and what they mean.
+    fn table() -> String {
+        let binaries = [updater::Settings::describe(), wrpi_api::Settings::describe(), Settings::describe()];
+        let [_, api, _] = &binaries;
+        let mut all: Vec<&Description> = Vec::new();
+        for setting in api.iter().chain(binaries.iter().flatten()) {
+            match all.iter().find(|known| known.name == setting.name) {
+                None => all.push(setting),
+                Some(known) => assert_eq!(known.meaning, setting.meaning, "{}", setting.name),
+            }
+        }
+        let default = |settings: &Vec<Description>, name: &str| {
+            settings
+                .iter()
+                .find(|setting| setting.name == name)
+                .map_or("-".to_owned(), |setting| setting.default.clone())
+        };
+        let row = |Description { name, meaning, .. }: &&Description| {
+            let defaults = binaries.iter().map(|settings| default(settings, name)).collect::<Vec<_>>().join(" | ");
+            format!("| `{name}` | {defaults} | {meaning} |\n")
+        };
+        let head = "| variable | `updater` | `wrpi-api` | `wrpi-standalone` | meaning |\n|---|---|---|---|---|\n";
+        head.to_owned() + &all.iter().map(row).collect::<String>()
+    }
+
+    #[test]
+    fn the_documentation_has_every_setting_as_it_is() {
+        let table = table();
+        assert!(DOCUMENTATION.contains(&table), "the table should be:\n{table}");
+    }
 }

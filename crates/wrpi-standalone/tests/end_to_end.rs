@@ -22,7 +22,7 @@ fn start(more: &[(&str, &str)]) -> (Service, String, String) {
 
 #[test]
 fn the_printed_line_gets_a_reading_and_soon_a_new_one() {
-    let (mut service, user, address) = start(&[("UPDATE_INTERVAL", "20ms")]);
+    let (mut service, user, address) = start(&[("UPDATE_INTERVAL", "100ms")]);
     let password = user.strip_prefix("any:").unwrap();
     assert!(password.len() >= 20 && password.bytes().all(|b| b.is_ascii_alphanumeric()), "{password}");
     let first = eventually(|| get(&address, "/v0/wrpi", password), |answer| answer.status == 200).body;
@@ -78,22 +78,40 @@ fn the_page_has_an_origin_of_its_own_and_asks_this_api_alone() {
 
 #[test]
 fn a_bad_setting_ends_it_with_exit_code_2() {
-    let mut service = Service::spawn(STANDALONE, [("UPDATE_INTERVAL", "never")]);
+    let mut service = Service::spawn(STANDALONE, [("UPDATE_INTERVAL", "1ms"), ("PAGE_ADDR", "8000")]);
     assert_eq!(service.wait().code(), Some(2));
-    let allowed = "allowed: a time above zero and up to a day, such as 500ms, 30s (or just 30) or 5m";
-    assert_eq!(service.output(), [format!("UPDATE_INTERVAL is \"never\"; {allowed}")]);
+    let lines = [
+        "UPDATE_INTERVAL is \"1ms\"; allowed: a time from 100ms to 24h, such as 500ms, 30s (or just 30) or 5m",
+        "PAGE_ADDR is \"8000\"; allowed: an IP address and port, such as 0.0.0.0:8080 or [::]:8080",
+    ];
+    assert_eq!(service.output(), lines);
 }
 
 #[test]
-fn help_lists_the_variables_and_version_the_version() {
-    let print = |flag: &str| {
-        let output = Command::new(STANDALONE).arg(flag).env_clear().output().unwrap();
-        assert!(output.status.success(), "{flag}");
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let help = print("--help");
-    for name in ["UPDATE_INTERVAL", "PAGE_ADDR", "APP_PASSWORD", "LISTEN_ADDR", "ADMIN_ADDR", "LOG_FORMAT"] {
-        assert!(help.contains(&format!("\n  {name} ")), "{name} in {help}");
+fn the_command_line_has_help_and_version_and_no_more() {
+    let run = |argument: &str| Command::new(STANDALONE).arg(argument).env_clear().output().unwrap();
+    let help = String::from_utf8(run("--help").stdout).unwrap();
+    for line in ["UPDATE_INTERVAL [60s]", "LISTEN_ADDR [127.0.0.1:8080]", "APP_PASSWORD [random, and printed]"] {
+        assert!(help.contains(&format!("\n  {line}\n")), "{line} in {help}");
     }
-    assert_eq!(print("--version"), concat!("wrpi-standalone ", env!("CARGO_PKG_VERSION"), "\n"));
+    let version = String::from_utf8(run("--version").stdout).unwrap();
+    assert_eq!(version, concat!("wrpi-standalone ", env!("CARGO_PKG_VERSION"), "\n"));
+    let output = run("healthcheck");
+    assert_eq!(output.status.code(), Some(2));
+    let line = "arguments are [\"healthcheck\"]; allowed: none, --help or --version\n";
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), line);
+}
+
+#[test]
+fn it_serves_where_nobody_takes_what_it_prints() {
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"exec "$0" >/dev/full"#, STANDALONE]);
+    let password = random_password();
+    let [free, page] = [("LISTEN_ADDR", "127.0.0.1:0"), ("PAGE_ADDR", "127.0.0.1:0")];
+    let mut service = Service::start(command, [free, page, ("ADMIN_ADDR", "127.0.0.1:0"), ("APP_PASSWORD", &password)]);
+    let address = service.address("public");
+    eventually(|| get(&address, "/v0/wrpi", &password).status, |status| *status == 200);
+    service.terminate();
+    assert_eq!(service.wait().code(), Some(0));
+    assert_eq!(service.count_logged("cannot write to standard output"), 2, "{:?}", service.output());
 }

@@ -14,6 +14,7 @@ mod port;
 mod process;
 mod proxy;
 mod redis;
+mod scripted;
 mod service;
 
 use std::fmt::Debug;
@@ -29,6 +30,7 @@ pub use load::{Load, Seen};
 pub use port::free_port;
 pub use proxy::{Direction, Path, Proxy};
 pub use redis::{Monitor, Redis};
+pub use scripted::{Reply, Scripted};
 pub use service::{Service, binary, resident_bytes};
 
 /// The longest wait for anything: a guard against hanging, far longer than anything takes on a slow and busy machine.

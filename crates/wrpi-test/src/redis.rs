@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::{Authority, Pair, free_port};
+use crate::{Authority, Pair, eventually, free_port};
 
 const ADVICE: &str = "The tests need redis-server and redis-cli 6 or newer on PATH: `make test` installs them with \
                       apt-get; elsewhere install Redis with your package manager.";
@@ -49,6 +49,16 @@ impl Redis {
         }
         let files = ["--tls-ca-cert-file", CA, "--tls-cert-file", "certificate.pem", "--tls-key-file", "key.pem"];
         Self::start_in(directory, TLS_PORT, &[&["--port", "0", "--tls-auth-clients", "no"], &files[..]].concat())
+    }
+
+    /// Starts a server in cluster mode, alone, that serves all slots but `missing`.
+    pub fn start_cluster(missing: &[&str]) -> Self {
+        let redis = Self::start_with(&["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"]);
+        let slots: Vec<String> = (0..16_384).map(|slot: u16| slot.to_string()).collect();
+        let served = slots.iter().map(String::as_str).filter(|slot| !missing.contains(slot));
+        redis.cli(&["CLUSTER", "ADDSLOTS"].into_iter().chain(served).collect::<Vec<_>>());
+        eventually(|| redis.cli(&["CLUSTER", "INFO"]), |info| info.contains("cluster_state:ok"));
+        redis
     }
 
     fn start_in(directory: TempDir, port_argument: &'static str, arguments: &[&str]) -> Self {

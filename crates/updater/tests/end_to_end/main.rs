@@ -5,8 +5,10 @@
 mod healthcheck;
 mod interval;
 mod once;
+mod redis_kinds;
 mod redis_tls;
 mod settings;
+mod signals;
 
 /// The binary.
 const UPDATER: &str = env!("CARGO_BIN_EXE_updater");

@@ -10,7 +10,7 @@ use crate::secret::Secret;
 const EXPIRY: &str = "wrpi_tls_certificate_expiry_timestamp_seconds";
 const RELOADED: &str = r#"wrpi_tls_reloads_total{result="ok"}"#;
 const REFUSED: &str = r#"wrpi_tls_reloads_total{result="failed"}"#;
-pub(crate) const REFUSAL: &str = "new certificate refused, the old one stays";
+pub(crate) const REFUSAL: &str = "new certificate refused, the old one stays in use";
 
 #[test]
 fn a_bad_pair_at_the_start_is_told_in_a_line_and_no_key_is_shown() {
@@ -23,8 +23,8 @@ fn a_bad_pair_at_the_start_is_told_in_a_line_and_no_key_is_shown() {
         (pair(&good.certificate, ""), "the key: "),
         (pair(&good.certificate, "rubbish"), "the key: "),
         (pair(&good.certificate, cut), "the key: "),
-        (pair(&good.key, &good.key), "the certificate's file has no certificate"),
-        (pair("", &good.key), "the certificate's file has no certificate"),
+        (pair(&good.key, &good.key), "the certificate file contains no certificate"),
+        (pair("", &good.key), "the certificate file contains no certificate"),
         (pair("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", &good.key), "the certificate: "),
     ] {
         let secret = Secret::mount(&pair);
@@ -88,7 +88,7 @@ fn a_new_certificate_is_used_for_new_connections_and_no_open_one_is_dropped() {
     https.counts(EXPIRY, "3471292800");
     assert!(https.shows(&new));
     assert_eq!(https.get(&mut open).body, BODY);
-    https.api.service.logged("certificate changed");
+    https.api.service.logged("certificate replaced");
     assert_eq!(https.api.metric(REFUSED), "0");
 }
 
@@ -107,8 +107,9 @@ fn a_bad_new_pair_is_refused_and_the_old_one_stays_until_a_good_one_comes() {
         https.counts(REFUSED, &count.to_string());
         assert!(https.shows(&https.pair));
     }
+    let seen = https.api.service.output().len();
     https.secret.remove();
-    https.api.service.logged("certificate cannot be read, the old one stays");
+    https.api.service.logged_after(seen, REFUSAL);
     https.counts(REFUSED, "3");
     assert!(https.shows(&https.pair));
 

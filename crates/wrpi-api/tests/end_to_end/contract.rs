@@ -161,7 +161,7 @@ fn no_reading_is_503_but_only_to_those_who_may_know() {
     let api = Api::follow(&redis, &[]);
     let answer = api.get();
     assert_eq!(answer.status, 503);
-    assert_eq!(answer.body, r#"{"error":"no reading is known yet, try again soon","error_code":"unavailable"}"#);
+    assert_eq!(answer.body, r#"{"error":"no reading is available yet, retry soon","error_code":"unavailable"}"#);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
     assert_eq!(send(&api.address, "GET", "/v0/wrpi", &[]).status, 401);
@@ -202,8 +202,9 @@ fn the_index_needs_no_password() {
     let api = Api::follow(&redis, &[]);
     let answer = send(&api.address, "GET", "/", &[]);
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
-    assert!(answer.body.contains("GET /v0/wrpi"), "{}", answer.body);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let routes = r#"{"routes":["/v0/wrpi","/v0/wrpi/stream","/","/openapi.json"],"description":"WRPI"#;
+    assert!(answer.body.starts_with(routes), "{}", answer.body);
 }
 
 #[test]

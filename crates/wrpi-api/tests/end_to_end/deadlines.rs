@@ -52,7 +52,7 @@ fn slow_clients_are_cut_silent_streams_kept_and_a_bad_certificate_is_told_once()
             let mut stream = https.api.stream(&[]);
             assert_eq!(stream.read_chunk().unwrap(), Some(event(VALUE)));
             assert_eq!(stream.read_chunk().unwrap().as_deref(), Some(":\n\n"), "a sign of life");
-            not_before(14);
+            not_before(6);
         });
     });
     https.api.service.logged(REFUSAL);

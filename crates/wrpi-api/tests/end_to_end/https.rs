@@ -117,7 +117,7 @@ fn answers_over_tls_and_only_they_tell_browsers_to_stay_with_it() {
 
 #[test]
 fn the_plain_listener_leads_to_https_but_for_what_load_balancers_probe() {
-    let https = Https::start(&[]);
+    let https = Https::start(&[("HTTPS_PORT", "443")]);
     let host = ("Host", "wrpi.example:8080");
     for (method, target) in [
         ("GET", "/v0/wrpi"),

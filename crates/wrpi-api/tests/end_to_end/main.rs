@@ -4,6 +4,7 @@
 
 mod api;
 mod certificates;
+mod command_line;
 mod contract;
 mod deadlines;
 mod floods;
@@ -19,6 +20,8 @@ mod limits;
 mod logs;
 mod manners;
 mod metrics;
+mod redis_cluster;
+mod redis_kinds;
 mod redis_tls;
 mod secret;
 mod settings;
@@ -26,4 +29,6 @@ mod stop;
 mod store;
 mod store_faults;
 mod stream;
+mod tasks;
+mod unread_log;
 mod whole_system;

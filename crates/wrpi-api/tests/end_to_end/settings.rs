@@ -1,9 +1,13 @@
 //! Settings are read and checked before anything starts: a bad one ends the process with exit code 2.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 
 use tempfile::NamedTempFile;
 use wrpi_test::{Authority, Service, random_password};
+
+use crate::api::Api;
+use crate::command_line::{listed, print};
 
 const API: &str = env!("CARGO_BIN_EXE_wrpi-api");
 
@@ -14,154 +18,213 @@ fn refused(environment: &[(&str, &str)]) -> (Option<i32>, Vec<String>) {
     (status.code(), service.output())
 }
 
+const ADDRESS: &str = "an IP address and port, such as 0.0.0.0:8080 or [::]:8080";
+const CLIENT: &str = "connection, or a header's name, with a position up to 100 where it is not 1, such as x-real-ip, \
+                      x-forwarded-for:2 or forwarded";
+const DURATION: &str = "a time from 100ms to 24h, such as 500ms, 30s (or just 30) or 5m";
+const HOST: &str = "a host name or an IP address alone, without a scheme, a port or brackets";
+const LOG: &str = "off, error, warn, info, debug or trace, alone or with modules' levels, such as info,wrpi_core=debug";
+const ORIGINS: &str = "*, or comma-separated origins such as https://app.example.com or http://localhost:3000";
+const SECRET: &str = "up to 4096 bytes of UTF-8 text without control characters";
+const SECRET_FILE: &str =
+    "a file of up to 4096 bytes of UTF-8 text without control characters, except one line end at the end";
+
 #[test]
-fn each_bad_setting_is_named_with_what_was_given_and_what_is_allowed() {
-    let password = random_password();
-    let good = ("APP_PASSWORD", password.as_str());
-    for (environment, line) in [
-        (vec![], "APP_PASSWORD is unset or empty; allowed: a password, here or in APP_PASSWORD_FILE"),
+fn what_can_never_work_is_refused_whichever_variable_it_is_in() {
+    let mut tried = BTreeSet::new();
+    for (name, values, allowed) in [
+        ("REDIS_HOST", &["", "redis://redis", "redis:6379", "re dis", "redis\n", "[::1]", "10.0.0.256"][..], HOST),
+        ("REDIS_PORT", &["", "0", "65536", "redis", "tcp://10.0.0.1:6379"], "a number from 1 to 65535"),
+        ("REDIS_DB", &["-1", "65536"], "a number from 0 to 65535"),
+        ("REDIS_USER", &["my user", "api\n"], "a user name without white space, or empty"),
+        ("REDIS_TLS", &["1", "yes", "TRUE", ""], "true or false"),
         (
-            vec![("APP_PASSWORD", "")],
-            "APP_PASSWORD is unset or empty; allowed: a password, here or in APP_PASSWORD_FILE",
+            "REDIS_CA_FILE",
+            &["/nonexistent", "/dev/null", ""],
+            "a readable PEM file with certificates that can be trusted",
+        ),
+        ("REDIS_TLS_ANY_NAME", &["yes"], "true or false"),
+        ("REDIS_TLS_ANY_NAME", &["true"], "only with REDIS_CA_FILE"),
+        ("REDIS_HEARTBEAT", &["0", "1ms", "-5s", "2d", "25h", "5 s", "forever", ""], DURATION),
+        ("LISTEN_ADDR", &["8080", ":8080", "localhost:8080", "[::]", ""], ADDRESS),
+        ("TLS_LISTEN_ADDR", &[":8443"], ADDRESS),
+        ("TLS_CERT_FILE", &["", "-----BEGIN CERTIFICATE-----\nMIIB"], "a path"),
+        ("TLS_KEY_FILE", &[""], "a path"),
+        ("PLAIN_HTTP", &["no", "REDIRECT"], "redirect or serve"),
+        ("HTTPS_PORT", &["0", "65536", "https", ""], "a number from 1 to 65535"),
+        ("HSTS_MAX_AGE", &["-1", "1y", "4294967296", ""], "a number from 0 to 4294967295"),
+        ("ADMIN_ADDR", &["localhost:9090", "9090"], ADDRESS),
+        ("MAX_CONNECTIONS", &["0", "-1", "many", "1000001"], "a number from 1 to 1000000"),
+        ("IDLE_TIMEOUT", &["1ms", "0s", "2d"], DURATION),
+        ("AUTH_GUESSES", &["-1", "101"], "a number from 0 to 100"),
+        ("AUTH_GUESS_REFILL", &["0s", "1ms"], DURATION),
+        ("CLIENT_IP_SOURCE", &["", "x-forwarded-for:0", "x-forwarded-for:", "x forwarded for", "a:b"], CLIENT),
+        (
+            "CORS_ALLOWED_ORIGINS",
+            &["", "https://app.example.com/", "https://*.example.com", "https://a.example:", "https://a.example:*"],
+            ORIGINS,
+        ),
+        ("LOG_FORMAT", &["xml", "JSON", ""], "json or text"),
+        ("RUST_LOG", &["", "inof", "wrpi_core", "a=b=c", "wrpi_core=inof", "info,", "3"], LOG),
+        ("REDIS_PASS", &[], SECRET),
+        ("REDIS_PASS_FILE", &[], SECRET_FILE),
+        ("APP_PASSWORD", &[], SECRET),
+        ("APP_PASSWORD_FILE", &[], SECRET_FILE),
+        ("APP_PASSWORD_PREVIOUS", &[], SECRET),
+        ("APP_PASSWORD_PREVIOUS_FILE", &[], SECRET_FILE),
+    ] {
+        tried.insert(name);
+        for value in values {
+            let line = format!("{name} is {value:?}; allowed: {allowed}");
+            assert_eq!(refused(&[("APP_PASSWORD", &random_password()), (name, value)]), (Some(2), vec![line]));
+        }
+        if values.is_empty() {
+            let secret = format!("{}\t", random_password());
+            let wrong = if name.ends_with("_FILE") {
+                "names a file that cannot be read: No such file or directory (os error 2)"
+            } else {
+                "has the control character U+0009"
+            };
+            let good =
+                if name.starts_with("APP_PASSWORD") && !name.contains("PREVIOUS") { "_" } else { "APP_PASSWORD" };
+            let line = format!("{name} {wrong}; allowed: {allowed}");
+            assert_eq!(refused(&[(good, &random_password()), (name, &secret)]), (Some(2), vec![line]));
+        }
+    }
+    assert_eq!(tried, listed(&print("--help")), "a variable without a bad value here");
+}
+
+#[test]
+fn variables_that_cannot_work_together_are_refused() {
+    let (password, certificate) = (random_password(), Authority::new().issue("wrpi.example"));
+    let file = |content: &str| {
+        let file = NamedTempFile::new().unwrap();
+        std::fs::write(&file, content).unwrap();
+        file
+    };
+    let [chain, key] = [&certificate.certificate, &certificate.key].map(|content| file(content));
+    let authority = file(&Authority::new().pem());
+    let [chain, key, authority] = [&chain, &key, &authority].map(|file| file.path().to_str().unwrap());
+    let no_authority = file("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+    let no_authority = no_authority.path().to_str().unwrap();
+    let https = ["TLS_LISTEN_ADDR=127.0.0.1:0", "HTTPS_PORT=443", "HSTS_MAX_AGE=60", "PLAIN_HTTP=redirect"];
+    let https = https.map(|pair| pair.split_once('=').unwrap());
+    let without_https =
+        |name: &str| format!("{name} is set without HTTPS; allowed: only with TLS_CERT_FILE and TLS_KEY_FILE");
+    let trusted = "a readable PEM file with certificates that can be trusted";
+    let mut cases = vec![
+        (vec![("REDIS_CA_FILE", authority)], "REDIS_CA_FILE is set; allowed: only with REDIS_TLS=true".to_owned()),
+        (
+            vec![("REDIS_TLS", "true"), ("REDIS_CA_FILE", no_authority)],
+            format!("REDIS_CA_FILE is {no_authority:?}; allowed: {trusted}"),
         ),
         (
-            vec![good, ("APP_PASSWORD_FILE", "/dev/null")],
-            "APP_PASSWORD and APP_PASSWORD_FILE are both set; allowed: only one of them",
+            vec![("REDIS_USER", "api")],
+            "REDIS_USER is set without REDIS_PASS, so nobody would log in; allowed: both, or neither".to_owned(),
         ),
         (
-            vec![("APP_PASSWORD_FILE", "/nonexistent")],
-            "APP_PASSWORD_FILE is \"/nonexistent\": No such file or directory (os error 2); allowed: a readable file of \
-             UTF-8 text",
+            vec![("REDIS_PASS", "a"), ("REDIS_PASS_FILE", "b")],
+            "REDIS_PASS and REDIS_PASS_FILE are both set; allowed: only one of them".to_owned(),
         ),
         (
             vec![("APP_PASSWORD_FILE", "/dev/null")],
-            "APP_PASSWORD is unset or empty; allowed: a password, here or in APP_PASSWORD_FILE",
-        ),
-        (vec![good, ("REDIS_HOST", "")], "REDIS_HOST is \"\"; allowed: a host name or address"),
-        (vec![good, ("REDIS_PORT", "0")], "REDIS_PORT is \"0\"; allowed: a port from 1 to 65535"),
-        (
-            vec![good, ("REDIS_PORT", "tcp://10.0.0.1:6379")],
-            "REDIS_PORT is \"tcp://10.0.0.1:6379\"; allowed: a port from 1 to 65535",
-        ),
-        (vec![good, ("REDIS_DB", "-1")], "REDIS_DB is \"-1\"; allowed: a database number from 0 to 65535"),
-        (
-            vec![good, ("REDIS_PASS", "a"), ("REDIS_PASS_FILE", "b")],
-            "REDIS_PASS and REDIS_PASS_FILE are both set; allowed: only one of them",
+            "APP_PASSWORD and APP_PASSWORD_FILE are both set; allowed: only one of them".to_owned(),
         ),
         (
-            vec![good, ("REDIS_HEARTBEAT", "0")],
-            "REDIS_HEARTBEAT is \"0\"; allowed: a time above zero and up to a day, such as 500ms, 30s (or just 30) or 5m",
+            vec![("TLS_CERT_FILE", chain)],
+            "TLS_CERT_FILE and TLS_KEY_FILE: one is set; allowed: both or neither".to_owned(),
         ),
         (
-            vec![good, ("LISTEN_ADDR", "8080")],
-            "LISTEN_ADDR is \"8080\"; allowed: an IP address and port, such as 0.0.0.0:8080 or [::]:8080",
+            vec![("LISTEN_ADDR", "0.0.0.0:9090")],
+            "LISTEN_ADDR and ADMIN_ADDR are 0.0.0.0:9090 and 127.0.0.1:9090, which overlap; allowed: different ports or \
+             IP addresses"
+                .to_owned(),
         ),
         (
-            vec![good, ("ADMIN_ADDR", "localhost:9090")],
-            "ADMIN_ADDR is \"localhost:9090\"; allowed: an IP address and port, such as 0.0.0.0:8080 or [::]:8080",
+            vec![("TLS_CERT_FILE", chain), ("TLS_KEY_FILE", key), ("TLS_LISTEN_ADDR", "[::]:8080")],
+            "LISTEN_ADDR and TLS_LISTEN_ADDR are 0.0.0.0:8080 and [::]:8080, which overlap; allowed: different ports or \
+             IP addresses"
+                .to_owned(),
         ),
-        (
-            vec![good, ("CORS_ALLOWED_ORIGINS", "https://app.example.com/")],
-            "CORS_ALLOWED_ORIGINS is \"https://app.example.com/\"; allowed: *, or comma-separated origins such as \
-             https://app.example.com",
-        ),
-        (vec![good, ("REDIS_TLS", "1")], "REDIS_TLS is \"1\"; allowed: true or false"),
-        (
-            vec![good, ("REDIS_CA_FILE", "/nonexistent")],
-            "REDIS_CA_FILE is \"/nonexistent\"; allowed: a readable PEM file with a certificate",
-        ),
-        (
-            vec![good, ("REDIS_TLS", "true"), ("REDIS_TLS_ANY_NAME", "true")],
-            "REDIS_TLS_ANY_NAME is \"true\"; allowed: only with REDIS_CA_FILE",
-        ),
-        (
-            vec![good, ("TLS_LISTEN_ADDR", ":8443")],
-            "TLS_LISTEN_ADDR is \":8443\"; allowed: an IP address and port, such as 0.0.0.0:8080 or [::]:8080",
-        ),
-        (vec![good, ("TLS_CERT_FILE", "")], "TLS_CERT_FILE is \"\"; allowed: a path"),
-        (vec![good, ("TLS_KEY_FILE", "")], "TLS_KEY_FILE is \"\"; allowed: a path"),
-        (vec![good, ("PLAIN_HTTP", "no")], "PLAIN_HTTP is \"no\"; allowed: redirect or serve"),
-        (
-            vec![good, ("PLAIN_HTTP", "redirect")],
-            "PLAIN_HTTP is \"redirect\"; allowed: only with TLS_CERT_FILE and TLS_KEY_FILE",
-        ),
-        (vec![good, ("MAX_CONNECTIONS", "0")], "MAX_CONNECTIONS is \"0\"; allowed: a number from 1"),
-        (
-            vec![good, ("IDLE_TIMEOUT", "2d")],
-            "IDLE_TIMEOUT is \"2d\"; allowed: a time above zero and up to a day, such as 500ms, 30s (or just 30) or 5m",
-        ),
-        (vec![good, ("AUTH_GUESSES", "-1")], "AUTH_GUESSES is \"-1\"; allowed: a number up to 100; 0 is no limit"),
-        (vec![good, ("AUTH_GUESSES", "101")], "AUTH_GUESSES is \"101\"; allowed: a number up to 100; 0 is no limit"),
-        (
-            vec![good, ("AUTH_GUESS_REFILL", "0s")],
-            "AUTH_GUESS_REFILL is \"0s\"; allowed: a time above zero and up to a day, such as 500ms, 30s (or just 30) \
-             or 5m",
-        ),
-        (
-            vec![good, ("CLIENT_IP_SOURCE", "x-forwarded-for:0")],
-            "CLIENT_IP_SOURCE is \"x-forwarded-for:0\"; allowed: connection, or a header's name and the position in it, \
-             such as x-real-ip or x-forwarded-for:2",
-        ),
-        (vec![good, ("LOG_FORMAT", "xml")], "LOG_FORMAT is \"xml\"; allowed: json or text"),
-        (
-            vec![good, ("RUST_LOG", "a=b=c")],
-            "RUST_LOG is \"a=b=c\"; allowed: directives such as info or wrpi_core=debug",
-        ),
-    ] {
+    ];
+    cases.extend(https.map(|(name, value)| (vec![(name, value)], without_https(name))));
+    for (environment, line) in cases {
+        let environment = [&[("APP_PASSWORD", &*password)], &environment[..]].concat();
+        assert_eq!(refused(&environment), (Some(2), vec![line]), "{environment:?}");
+    }
+}
+
+#[test]
+fn a_password_is_required() {
+    let line = "APP_PASSWORD is unset or empty; allowed: a password, here or in APP_PASSWORD_FILE";
+    for environment in [vec![], vec![("APP_PASSWORD", "")], vec![("APP_PASSWORD_FILE", "/dev/null")]] {
         assert_eq!(refused(&environment), (Some(2), vec![line.to_owned()]), "{environment:?}");
     }
 }
 
 #[test]
-fn an_authority_without_tls_is_refused() {
-    let file = NamedTempFile::new().unwrap();
-    std::fs::write(&file, Authority::new().pem()).unwrap();
-    let path = file.path().to_str().unwrap();
-    let (code, lines) = refused(&[("APP_PASSWORD", &random_password()), ("REDIS_CA_FILE", path)]);
-    assert_eq!((code, lines.join("\n").as_str()), (Some(2), "REDIS_CA_FILE is set; allowed: only with REDIS_TLS=true"));
-}
-
-#[test]
 fn all_bad_settings_are_told_at_once_and_no_secret_is_shown() {
-    let (password, redis_password) = (random_password(), random_password());
+    let secrets = [(); 5].map(|()| random_password());
+    let [password, in_host, in_origin, as_path, key] = &secrets;
     let (code, lines) = refused(&[
-        ("APP_PASSWORD", &password),
-        ("APP_PASSWORD_FILE", &password),
-        ("REDIS_PASS", &redis_password),
+        ("APP_PASSWORD", &format!("{password}\r")),
+        ("APP_PASSWORD_PREVIOUS_FILE", as_path),
+        ("REDIS_HOST", &format!("redis://:{in_host}@redis:6379/0")),
         ("REDIS_PORT", "x"),
         ("LISTEN_ADDR", "y"),
+        ("TLS_KEY_FILE", &format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----")),
+        ("CORS_ALLOWED_ORIGINS", &format!("https://any:{in_origin}@app.example.com")),
     ]);
     assert_eq!(code, Some(2));
     let named: Vec<_> = lines.iter().filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(named, ["REDIS_PORT", "APP_PASSWORD", "LISTEN_ADDR"]);
+    let in_order = "REDIS_HOST REDIS_PORT APP_PASSWORD APP_PASSWORD_PREVIOUS_FILE LISTEN_ADDR TLS_KEY_FILE \
+                    CORS_ALLOWED_ORIGINS";
+    assert_eq!(named.join(" "), in_order);
     let output = lines.join("\n");
-    assert!(!output.contains(&password) && !output.contains(&redis_password), "{output}");
+    assert!(!secrets.iter().any(|secret| output.contains(secret)), "{output}");
+}
+
+#[test]
+fn a_previous_password_may_be_none_or_the_current_one() {
+    let redis = wrpi_test::Redis::start();
+    let password = random_password();
+    for previous in [
+        ("APP_PASSWORD_PREVIOUS", ""),
+        ("APP_PASSWORD_PREVIOUS_FILE", "/dev/null"),
+        ("APP_PASSWORD_PREVIOUS", &*password),
+    ] {
+        let mut api = Api::follow(&redis, &[("APP_PASSWORD", &password), previous]);
+        api.service.terminate();
+        assert!(api.service.wait().success(), "{previous:?}");
+    }
+}
+
+#[test]
+fn the_admin_listener_is_on_the_host_alone_unless_it_is_set_and_then_there_is_a_warning() {
+    let redis = wrpi_test::Redis::start();
+    let warning = "the admin listener is on the address of a public one, keep clients from its port";
+    for (listen, admin, is_warned) in [
+        ("127.0.0.1:0", "127.0.0.1:0", false),
+        ("0.0.0.0:0", "127.0.0.1:0", false),
+        ("0.0.0.0:0", "0.0.0.0:0", true),
+        ("127.0.0.1:0", "0.0.0.0:0", true),
+        ("[::]:0", "0.0.0.0:0", true),
+        ("[::1]:0", "0.0.0.0:0", false),
+    ] {
+        let mut api = Api::follow(&redis, &[("LISTEN_ADDR", listen), ("ADMIN_ADDR", admin)]);
+        api.service.terminate();
+        assert!(api.service.wait().success());
+        assert_eq!(api.service.count_logged(warning), usize::from(is_warned), "{listen} {admin}");
+    }
+    assert!(print("--help").contains("\n  ADMIN_ADDR [127.0.0.1:9090]\n"));
 }
 
 #[test]
 fn an_address_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let (code, lines) = refused(&[("APP_PASSWORD", &random_password()), ("LISTEN_ADDR", &address)]);
+    let (code, lines) =
+        refused(&[("APP_PASSWORD", &random_password()), ("LISTEN_ADDR", &address), ("ADMIN_ADDR", "127.0.0.1:0")]);
     assert_eq!(code, Some(1));
     assert!(lines.join("\n").contains(&format!("cannot listen on LISTEN_ADDR {address}")), "{lines:?}");
-}
-
-#[test]
-fn help_lists_every_variable_and_version_the_version() {
-    let print = |flag: &str| {
-        let output = std::process::Command::new(API).arg(flag).env_clear().output().unwrap();
-        assert!(output.status.success(), "{flag}");
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let help = print("--help");
-    for name in "REDIS_HOST REDIS_PORT REDIS_DB REDIS_USER REDIS_PASS REDIS_PASS_FILE REDIS_TLS REDIS_CA_FILE \
-                 REDIS_TLS_ANY_NAME REDIS_HEARTBEAT APP_PASSWORD APP_PASSWORD_FILE LISTEN_ADDR TLS_CERT_FILE TLS_KEY_FILE TLS_LISTEN_ADDR \
-                 PLAIN_HTTP ADMIN_ADDR MAX_CONNECTIONS IDLE_TIMEOUT AUTH_GUESSES AUTH_GUESS_REFILL CLIENT_IP_SOURCE \
-                 CORS_ALLOWED_ORIGINS LOG_FORMAT RUST_LOG"
-        .split_whitespace()
-    {
-        assert!(help.contains(&format!("\n  {name} ")) || help.contains(&format!("\n  {name}\n")), "{name} in {help}");
-    }
-    assert_eq!(print("--version"), concat!("wrpi-api ", env!("CARGO_PKG_VERSION"), "\n"));
 }

@@ -29,7 +29,7 @@ fn no_cache_and_no_proxy_keeps_it() {
     assert_eq!(answer.status, 200);
     for (name, value) in [
         ("content-type", "text/event-stream"),
-        ("cache-control", "no-store"),
+        ("cache-control", "no-store, no-transform"),
         ("access-control-allow-origin", "*"),
         ("x-content-type-options", "nosniff"),
         ("x-accel-buffering", "no"),
@@ -70,7 +70,11 @@ fn it_is_guarded_like_the_reading() {
     assert_eq!((unavailable.status, unavailable.header("retry-after")), (503, Some("5")));
     let forbidden = send(&api.address, "GET", STREAM, &[("Origin", origin)]);
     assert_eq!((forbidden.status, forbidden.header("www-authenticate").is_some()), (401, true));
-    let preflight = [("Origin", origin), ("Access-Control-Request-Method", "GET")];
+    let preflight = [
+        ("Origin", origin),
+        ("Access-Control-Request-Method", "GET"),
+        ("Access-Control-Request-Headers", "authorization,last-event-id"),
+    ];
     let preflight = send(&api.address, "OPTIONS", STREAM, &preflight);
     assert!(preflight.header("access-control-allow-headers").unwrap().contains("last-event-id"));
     for answer in [unavailable, forbidden, preflight] {

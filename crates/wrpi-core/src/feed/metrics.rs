@@ -32,7 +32,7 @@ impl Metrics {
             propagation: Histogram::with_opts(
                 HistogramOpts::new(
                     "wrpi_propagation_seconds",
-                    "From Redis's word that a key has changed to the new reading's being handed on.",
+                    "Delay from Redis's invalidation message to publication of the new reading.",
                 )
                 .buckets(vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0]),
             )?,

@@ -1,11 +1,12 @@
 //! Where the Redis store is, and who asks.
 
 use redis::ConnectionAddr;
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use secrecy::SecretString;
 
-use crate::settings::Reader;
+use crate::settings::{Form, Reader};
 
 /// Where the store is and who asks.
 #[derive(Clone, Debug)]
@@ -41,19 +42,23 @@ pub enum Tls {
 }
 
 impl Settings {
-    /// Reads `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`, `REDIS_USER`, `REDIS_PASS` or `REDIS_PASS_FILE`, `REDIS_TLS`,
-    /// `REDIS_CA_FILE` and `REDIS_TLS_ANY_NAME`.
+    /// Reads the settings; `default_db` is the database where none is set.
     pub fn read(reader: &mut Reader<'_>, default_db: u16) -> Self {
-        let not_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Self {
-            host: reader.value("REDIS_HOST", "localhost".to_owned(), "a host name or address", not_empty),
-            port: reader
-                .value("REDIS_PORT", 6379, "a port from 1 to 65535", |text| text.parse().ok().filter(|p| *p > 0)),
-            db: reader.value("REDIS_DB", default_db, "a database number from 0 to 65535", |text| text.parse().ok()),
-            user: reader.value("REDIS_USER", None, "a user name, or empty", |text| Some(not_empty(text))),
-            password: reader.secret("REDIS_PASS"),
+        let db = "Database number. The defaults of updater and API differ: set the same number for both.";
+        let known = reader.problems();
+        let settings = Self {
+            host: reader.value("REDIS_HOST", "localhost", Form::host(), "Redis server."),
+            port: reader.value("REDIS_PORT", "6379", Form::number(1..=u16::MAX), "TCP port of Redis."),
+            db: reader.value("REDIS_DB", &default_db.to_string(), Form::number(0..=u16::MAX), db),
+            user: reader.value("REDIS_USER", "", user(), "ACL user. Empty: the default user."),
+            password: reader.secret("REDIS_PASS", "empty", "Password of the ACL user. Empty: none."),
             tls: read_tls(reader),
+        };
+        let is_named = settings.user.as_ref().is_some_and(|user| user != "default");
+        if is_named && settings.password.is_none() && reader.problems() == known {
+            reader.refuse("REDIS_USER", "is set without REDIS_PASS, so nobody would log in", "both, or neither");
         }
+        settings
     }
 
     pub(super) fn server(&self) -> ConnectionAddr {
@@ -66,46 +71,49 @@ impl Settings {
 
     /// Where the store is, for messages: host, port and database number.
     pub fn address(&self) -> String {
-        format!("{}:{}/{}", self.host, self.port, self.db)
+        let Self { host, port, db, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}/{db}") } else { format!("{host}:{port}/{db}") }
     }
 }
 
-fn read_tls(reader: &mut Reader<'_>) -> Tls {
-    let is_on = reader.value("REDIS_TLS", false, "true or false", |text| text.parse().ok());
-    let private = reader.value("REDIS_CA_FILE", None, "a readable PEM file with a certificate", |path| {
+/// Redis takes no name with white space.
+fn user() -> Form<Option<String>> {
+    Form::new("a user name without white space, or empty", |text| {
+        let is_name = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        is_name.then(|| Some(text.to_owned()).filter(|text| !text.is_empty()))
+    })
+}
+
+fn authorities() -> Form<Vec<u8>> {
+    Form::new("a readable PEM file with certificates that can be trusted", |path| {
         let pem = std::fs::read(path).ok()?;
         let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().ok()?;
-        (!certificates.is_empty()).then_some(Some(pem))
-    });
-    let any_name = reader.value("REDIS_TLS_ANY_NAME", false, "true or false", |text| text.parse().ok());
-    if any_name && private.is_none() {
+        let mut trusted = RootCertStore::empty();
+        certificates.into_iter().try_for_each(|certificate| trusted.add(certificate)).ok()?;
+        (!trusted.is_empty()).then_some(pem)
+    })
+}
+
+fn read_tls(reader: &mut Reader<'_>) -> Tls {
+    let is_on = reader.value("REDIS_TLS", "false", Form::switch(), "Connect over TLS.");
+    let well_known = "the well-known authorities";
+    let meaning = "PEM file of the certificate authorities to trust for Redis.";
+    let known = reader.problems();
+    let private = reader.optional("REDIS_CA_FILE", well_known, &authorities(), meaning);
+    let is_good = reader.problems() == known;
+    let meaning = "Do not check that the certificate matches `REDIS_HOST` (needed for Google's Memorystore).";
+    let any_name = reader.value("REDIS_TLS_ANY_NAME", "false", Form::switch(), meaning);
+    if any_name && private.is_none() && is_good {
         // Anyone can have a certificate for some name from a well-known authority.
-        reader.problem("REDIS_TLS_ANY_NAME is \"true\"; allowed: only with REDIS_CA_FILE".to_owned());
+        reader.refuse("REDIS_TLS_ANY_NAME", "is \"true\"", "only with REDIS_CA_FILE");
     }
     match (is_on, private) {
         (true, None) => Tls::WellKnown,
         (true, Some(authorities)) => Tls::Private { authorities, any_name },
         (false, None) => Tls::Off,
         (false, Some(_)) => {
-            reader.problem("REDIS_CA_FILE is set; allowed: only with REDIS_TLS=true".to_owned());
+            reader.refuse("REDIS_CA_FILE", "is set", "only with REDIS_TLS=true");
             Tls::Off
         }
     }
-}
-
-/// The lines of `--help` on [`Settings`].
-pub fn help(default_db: u16) -> String {
-    format!(
-        "  \
-  REDIS_HOST          host name or address [localhost]
-  REDIS_PORT          port [6379]
-  REDIS_DB            database number [{default_db}]
-  REDIS_USER          ACL user; empty is the default user [empty]
-  REDIS_PASS          password; empty is none [empty]
-  REDIS_PASS_FILE     a file with the password, instead of REDIS_PASS
-  REDIS_TLS           true or false: whether to connect over TLS [false]
-  REDIS_CA_FILE       a PEM file with the certificates to trust [unset: the well-known ones]
-  REDIS_TLS_ANY_NAME  true: what REDIS_CA_FILE vouches for may have another name than REDIS_HOST [false]
-"
-    )
 }

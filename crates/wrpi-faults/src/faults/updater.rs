@@ -37,7 +37,7 @@ pub(super) fn killed(lasts: Duration) -> Outcome {
 pub(super) fn two_at_once(lasts: Duration) -> Outcome {
     let scene = Scene::start(Setup::default());
     let monitor = scene.redis.monitor();
-    let mut updaters = [(); 2].map(|()| scene.updater(&[("UPDATE_INTERVAL", "20ms".into())]));
+    let mut updaters = [(); 2].map(|()| scene.updater(&[("UPDATE_INTERVAL", "100ms".into())]));
     sleep(lasts);
     for updater in &mut updaters {
         updater.terminate();

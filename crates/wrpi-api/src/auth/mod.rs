@@ -1,0 +1,242 @@
+//! Basic authentication (RFC 7617): any user name, and a password that all users share.
+
+mod client_ip;
+mod throttle;
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::FromRequestParts;
+use base64::Engine;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::connect_info::ConnectInfo;
+use crate::error::ApiError;
+use crate::metrics::Metrics;
+pub use client_ip::ClientIpSource;
+pub use throttle::ThrottleLimit;
+use throttle::{Throttle, Throttled};
+
+/// The standard alphabet. Padding is optional, since some clients omit it.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// A password of the API. It cannot be printed.
+#[derive(Clone, Debug)]
+pub struct Password(SecretString);
+
+impl Password {
+    /// `None` if the password is empty: it would keep nobody out.
+    pub fn new(password: SecretString) -> Option<Self> {
+        (!password.expose_secret().is_empty()).then_some(Self(password))
+    }
+
+    /// Compares in a time that depends only on the length of the password, whatever is given.
+    fn equals(&self, given: &[u8]) -> Choice {
+        let own = self.0.expose_secret().as_bytes();
+        let same_length = given.len().ct_eq(&own.len());
+        let compared = if same_length.into() { given } else { own };
+        compared.ct_eq(own) & same_length
+    }
+}
+
+/// The passwords that are accepted.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    /// The password.
+    pub current: Password,
+    /// The one before, while clients still change over.
+    pub previous: Option<Password>,
+}
+
+/// Which password a request had.
+enum Accepted {
+    Current,
+    Previous,
+}
+
+impl Passwords {
+    /// Always compares with both.
+    fn find(&self, given: &[u8]) -> Option<Accepted> {
+        let is_current = self.current.equals(given);
+        let is_previous = self.previous.as_ref().map_or(Choice::from(0), |previous| previous.equals(given));
+        if is_current.into() { Some(Accepted::Current) } else { bool::from(is_previous).then_some(Accepted::Previous) }
+    }
+}
+
+/// What follows the first colon of Basic credentials; `None` if they are malformed.
+fn given_password(credentials: &[u8]) -> Option<Vec<u8>> {
+    let (scheme, rest) = credentials.split_at(credentials.iter().position(|b| *b == b' ')?);
+    if !scheme.eq_ignore_ascii_case(b"Basic") {
+        return None;
+    }
+    let mut user_and_password = BASE64.decode(rest.trim_ascii()).ok()?;
+    let colon = user_and_password.iter().position(|b| *b == b':')?;
+    user_and_password.drain(..=colon);
+    Some(user_and_password)
+}
+
+/// The password of a request, which must have exactly one `Authorization` header.
+fn password_of(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let mut credentials = headers.get_all(AUTHORIZATION).iter();
+    match (credentials.next(), credentials.next()) {
+        (Some(only), None) => given_password(only.as_bytes()),
+        _ => None,
+    }
+}
+
+/// Decides who may read.
+pub(crate) struct Authenticator {
+    passwords: Passwords,
+    throttle: Option<Throttle>,
+    client_ip: ClientIpSource,
+    metrics: Arc<Metrics>,
+}
+
+/// Proof that the request had a valid password: only this module can make one.
+#[derive(Debug)]
+pub(crate) struct Authenticated(());
+
+impl Authenticator {
+    pub(crate) fn new(
+        passwords: Passwords,
+        limit: Option<ThrottleLimit>,
+        client_ip: ClientIpSource,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { passwords, throttle: limit.map(Throttle::new), client_ip, metrics }
+    }
+
+    /// Authenticates a request by its headers, and notes on its connection that it did. The outcome is counted.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::Unauthenticated`], or [`ApiError::Throttled`] if the client has tried too many passwords.
+    pub(crate) fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        connection: &ConnectInfo,
+    ) -> Result<Authenticated, ApiError> {
+        match self.check(headers, connection) {
+            Ok(accepted) => {
+                if matches!(accepted, Accepted::Previous) {
+                    self.metrics.auth_previous_password.inc();
+                }
+                connection.set_authenticated();
+                Ok(Authenticated(()))
+            }
+            Err(error) => {
+                match error {
+                    ApiError::Throttled(_) => self.metrics.auth_throttled.inc(),
+                    _ => self.metrics.auth_failures.inc(),
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn check(&self, headers: &HeaderMap, connection: &ConnectInfo) -> Result<Accepted, ApiError> {
+        let throttle = self.throttle.as_ref().map(|throttle| {
+            let client = self.client_ip.client(headers, connection.peer());
+            (throttle, client, Instant::now())
+        });
+        if let Some((throttle, client, now)) = throttle {
+            throttle.check(client, now)?;
+        }
+        let given = password_of(headers).ok_or(ApiError::Unauthenticated)?;
+        if let Some(accepted) = self.passwords.find(&given) {
+            return Ok(accepted);
+        }
+        if let Some((throttle, client, now)) = throttle {
+            throttle.record_wrong(client, &given, now)?;
+        }
+        Err(ApiError::Unauthenticated)
+    }
+}
+
+impl From<Throttled> for ApiError {
+    fn from(Throttled(wait): Throttled) -> Self {
+        Self::Throttled(wait)
+    }
+}
+
+impl<S> FromRequestParts<S> for Authenticated
+where
+    S: Deref<Target: AsRef<Authenticator>> + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Some(connection) = parts.extensions.get::<Arc<ConnectInfo>>() else {
+            unreachable!("the routes add it to every request")
+        };
+        state.as_ref().authenticate(&parts.headers, connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn admits(password: &str, credentials: &[&[u8]]) -> bool {
+        let mut headers = HeaderMap::new();
+        for value in credentials {
+            headers.append(AUTHORIZATION, http::HeaderValue::from_bytes(value).unwrap());
+        }
+        password_of(&headers).is_some_and(|given| Password::new(password.into()).unwrap().equals(&given).into())
+    }
+
+    fn basic(scheme: &str, user_and_password: &[u8]) -> Vec<u8> {
+        format!("{scheme}{}", BASE64.encode(user_and_password)).into_bytes()
+    }
+
+    #[test]
+    fn scheme_case_and_spaces_do_not_matter() {
+        for scheme in ["Basic ", "basic ", "BASIC ", "bAsIc    "] {
+            assert!(admits("p", &[&basic(scheme, b"any:p")]), "{scheme}");
+        }
+        assert!(admits("p", &[b"Basic OnA="]), "an empty user name");
+        assert!(admits("p", &[b"Basic OnA"]), "no padding");
+        assert!(admits("p", &[b"Basic OnA=  "]), "spaces behind");
+    }
+
+    #[test]
+    fn what_is_malformed_or_ambiguous_is_not_admitted() {
+        let good = basic("Basic ", b"any:p");
+        for bad in
+            [&b""[..], b"Basic", b"Basic ", b"OnA=", b"Bearer OnA=", b"Basic On A=", b"Basic ***", b"Basic\tOnA="]
+        {
+            assert!(!admits("p", &[bad]), "{}", bad.escape_ascii());
+        }
+        assert!(!admits("p", &[&basic("Basic ", b"p")]), "no colon");
+        assert!(!admits("p", &[&good, &good]), "two headers");
+        assert!(!admits("p", &[]), "no header");
+        assert!(Password::new(SecretString::default()).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_password_itself_is_admitted(user in "[^:]{0,9}", password in ".{1,40}", other in ".{0,40}") {
+            let with = |given: &str| admits(&password, &[&basic("Basic ", format!("{user}:{given}").as_bytes())]);
+            prop_assert!(with(&password));
+            prop_assert_eq!(with(&other), other == password);
+            prop_assert!(!with(&password.repeat(2)));
+            prop_assert!(!with(&password[..password.char_indices().last().unwrap().0]));
+        }
+
+        #[test]
+        fn no_header_makes_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let _ = given_password(&bytes);
+            let _ = given_password(&[b"Basic ", &bytes[..]].concat());
+        }
+    }
+}

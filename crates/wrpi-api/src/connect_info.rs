@@ -1,0 +1,51 @@
+//! What a request, its handler and the server share about the connection that the request came on.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// One open connection.
+#[derive(Debug)]
+pub(crate) struct ConnectInfo {
+    peer: IpAddr,
+    opened: Instant,
+    authenticated: AtomicBool,
+    /// Milliseconds from `opened` to the last use; 0 before the first.
+    used: AtomicU64,
+}
+
+impl ConnectInfo {
+    /// A connection from `peer`, opened now.
+    pub(crate) fn new(peer: IpAddr) -> Self {
+        Self { peer, opened: Instant::now(), authenticated: AtomicBool::new(false), used: AtomicU64::new(0) }
+    }
+
+    /// The address of the other end.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// Notes that a request had the password: the connection can no longer be evicted.
+    pub(crate) fn set_authenticated(&self) {
+        self.authenticated.store(true, Relaxed);
+    }
+
+    /// Whether any request on it had the password.
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.authenticated.load(Relaxed)
+    }
+
+    /// Notes a use: a request, or a part of a stream that the client had room for.
+    pub(crate) fn touch(&self) {
+        let since = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.used.store(since.max(1), Relaxed);
+    }
+
+    /// When it was last used; `None` before the first request.
+    pub(crate) fn last_used(&self) -> Option<Instant> {
+        match self.used.load(Relaxed) {
+            0 => None,
+            since => Some(self.opened + Duration::from_millis(since)),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Which pages may call the API from a browser (the CORS protocol of the Fetch standard).
+
+use std::net::Ipv6Addr;
+use std::time::Duration;
+
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ETAG, ORIGIN, RETRY_AFTER, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tower_http::cors::{AllowHeaders, CorsLayer, Vary};
+use wrpi_core::settings::is_host_name;
+
+use super::request_id::X_REQUEST_ID;
+
+/// What a page may read of an answer, besides what every page may.
+const EXPOSED: [HeaderName; 3] = [ETAG, RETRY_AFTER, X_REQUEST_ID];
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
+
+/// The origins whose pages may call the API.
+#[derive(Clone, Debug)]
+pub enum AllowedOrigins {
+    /// Every page.
+    Any,
+    /// The pages of these origins, as a browser sends them in `Origin`.
+    These(Vec<HeaderValue>),
+}
+
+impl AllowedOrigins {
+    /// Parses `*` or a comma-separated list such as `https://app.example.com, http://localhost:3000`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.trim() == "*" {
+            return Some(Self::Any);
+        }
+        text.split(',').map(|origin| parse_origin(origin.trim())).collect::<Option<Vec<_>>>().map(Self::These)
+    }
+
+    /// The headers of every answer, for any request.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        match self {
+            Self::Any => headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+            Self::These(_) => headers.insert(VARY, HeaderValue::from_static("origin")),
+        };
+        let Ok(exposed) = HeaderValue::try_from(EXPOSED.map(|name| name.to_string()).join(",")) else {
+            unreachable!("names of headers")
+        };
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        headers
+    }
+
+    /// The origin of a request, if it is one of a list.
+    pub(crate) fn listed<'a>(&self, request: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        match self {
+            Self::Any => None,
+            Self::These(origins) => request.get(ORIGIN).filter(|origin| origins.contains(origin)),
+        }
+    }
+}
+
+/// Answers preflights: a page may read, and may send whichever headers it likes. What the origin may read is in
+/// [`AllowedOrigins::headers`], as on every answer.
+pub(crate) fn preflight() -> CorsLayer {
+    CorsLayer::new()
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers(AllowHeaders::mirror_request())
+        .max_age(PREFLIGHT_MAX_AGE)
+        .vary(Vary::list([]))
+}
+
+/// An origin as a browser sends it: scheme, host and port in lower case, without a default port or a path.
+fn parse_origin(text: &str) -> Option<HeaderValue> {
+    let (scheme, authority) = text.split_once("://")?;
+    let default_port = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    // A colon in brackets is a part of the host.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let is_port = |text: &str| {
+        let port = text.parse::<u16>().ok().filter(|port| *port > 0 && *port != default_port);
+        port.is_some_and(|port| port.to_string() == text)
+    };
+    let is_good = is_host(host) && port.is_none_or(is_port);
+    is_good.then(|| HeaderValue::from_str(text).ok())?
+}
+
+/// Whether a browser sends this host: a name, or an address in its shortest form.
+fn is_host(text: &str) -> bool {
+    match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == address),
+        None => is_host_name(text) && !text.contains(|c: char| c.is_ascii_uppercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_what_a_browser_sends() {
+        for text in [
+            "*",
+            " * ",
+            "https://app.example.com",
+            "https://app.example.com, http://localhost:3000",
+            "http://192.0.2.1:8080",
+            "http://[::1]:3000",
+            "https://[2001:db8::1]",
+            "https://xn--bcher-kva.example:65535",
+            "https://my_app.example.com.",
+            "http://app.example.com:443",
+        ] {
+            assert!(AllowedOrigins::parse(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_browser_sends_is_refused() {
+        for text in "|null|app.example.com|//app.example.com|ftp://app.example.com|https://|https:///|https://:443|https://*\
+                     |https://*.example.com|https://app.*.com|https://app.example.com:*|https://app.example.com:\
+                     |https://app.example.com:443|http://app.example.com:80|https://app.example.com:0\
+                     |https://app.example.com:08443|https://app.example.com:65536|https://app.example.com:+1\
+                     |https://app.example.com/|https://app.example.com?|https://app.example.com#|https://u:p@app.example.com\
+                     |https://App.example.com|HTTPS://app.example.com|https://bücher.example|https://a b|https://a\tb\
+                     |https://app..example.com|https://.example.com|https://-app.example.com|https://300.0.2.1|https://1\
+                     |https://[::1|https://::1|https://[::0:1]|https://[2001:DB8::1]|https://[::1]:|https://[::1]]|https://[a]\
+                     |https://a,|,https://a|https://a,,https://b|https://a https://b|https://a;https://b|*,https://a|**"
+            .split('|')
+        {
+            assert!(AllowedOrigins::parse(text).is_none(), "{text}");
+        }
+    }
+}

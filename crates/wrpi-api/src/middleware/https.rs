@@ -1,0 +1,57 @@
+//! HTTPS on a public listener: the redirect of plain HTTP, and `Strict-Transport-Security`.
+
+use http::header::{HOST, LOCATION, STRICT_TRANSPORT_SECURITY};
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Bytes;
+
+use crate::error::ApiError;
+use crate::paths::INDEX;
+
+/// What a listener has to do with HTTPS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Https {
+    /// Nothing: it serves plain HTTP.
+    Off,
+    /// It redirects to HTTPS on this public port.
+    Redirect(u16),
+    /// It serves HTTPS, and tells browsers to use nothing else for so many seconds (RFC 6797); 0 tells them nothing.
+    On(u32),
+}
+
+impl Https {
+    /// The redirect, if `request` gets one. Load balancers probe `/`: GET, HEAD and OPTIONS of it are answered.
+    pub(crate) fn redirect<B>(self, request: &Request<B>) -> Option<Result<Response<Full<Bytes>>, ApiError>> {
+        match self {
+            Self::Redirect(port) if request.uri().path() != INDEX || !request.method().is_safe() => {
+                Some(redirect(request, port))
+            }
+            _ => None,
+        }
+    }
+
+    /// The header of every answer over HTTPS.
+    pub(crate) fn header(self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Self::On(seconds @ 1..) => {
+                let Ok(value) = HeaderValue::try_from(format!("max-age={seconds}")) else { unreachable!("ASCII") };
+                Some((STRICT_TRANSPORT_SECURITY, value))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// To the same host and target, on the public HTTPS port.
+fn redirect<B>(request: &Request<B>, port: u16) -> Result<Response<Full<Bytes>>, ApiError> {
+    let host = request.headers().get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let authority = request.uri().authority().cloned().or(host).ok_or(ApiError::NoHost)?;
+    let target = request.uri().path_and_query().map(PathAndQuery::as_str).filter(|target| target.starts_with('/'));
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let location = format!("https://{}{port}{}", authority.host(), target.unwrap_or("/"));
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    response.headers_mut().insert(LOCATION, HeaderValue::try_from(location).map_err(|_| ApiError::NoHost)?);
+    Ok(response)
+}

@@ -1,0 +1,40 @@
+//! The admin routes: probes and metrics. They are never on a public listener.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use prometheus::TextEncoder;
+
+use crate::state::AppState;
+
+/// `/livez`: the process answers. `/readyz`: it has a reading and is not stopping. `/metrics`: the text format of
+/// Prometheus.
+pub(crate) fn router(state: Arc<AppState>) -> Router {
+    Router::new()
+        .route("/livez", get("ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(state)
+}
+
+async fn readyz(State(state): State<Arc<AppState>>) -> (StatusCode, &'static str) {
+    if state.is_stopping() {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+    } else if state.latest.borrow().is_none() {
+        (StatusCode::SERVICE_UNAVAILABLE, "no reading yet\n")
+    } else {
+        (StatusCode::OK, "ok\n")
+    }
+}
+
+async fn metrics(State(state): State<Arc<AppState>>) -> Response {
+    match TextEncoder::new().encode_to_string(&state.metrics.registry.gather()) {
+        Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,158 @@
+//! Every public route, and what is added to every answer.
+//!
+//! Nearly all requests ask for the reading. They are dispatched before axum's `Router`, which costs more than the
+//! answer. Everything that concerns all answers happens in [`Routes::call`] and [`Routes::finish`], behind both.
+
+pub(crate) mod admin;
+mod reading;
+mod stream;
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Either};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use serde::Serialize;
+use tower_service::Service as _;
+
+use crate::connect_info::ConnectInfo;
+use crate::error::ApiError;
+use crate::middleware::https::Https;
+use crate::middleware::request_id::{self, X_REQUEST_ID};
+use crate::middleware::track::Tracked;
+use crate::middleware::{cors, security, strict_http};
+use crate::paths::{self, INDEX, OPENAPI, READING, STREAM};
+use crate::state::AppState;
+
+/// The description of the API in the form of OpenAPI 3.1, without the version.
+const DESCRIPTION: &str = include_str!("openapi.json");
+
+/// The body of a response, made here or by the router.
+pub(crate) type Body = http_body_util::Either<Full<Bytes>, axum::body::Body>;
+/// A response, available at once or later.
+pub(crate) type ResponseFuture = Either<Ready<RouteResult>, BoxFuture<'static, RouteResult>>;
+type RouteResult = Result<Response<Body>, Infallible>;
+
+/// The body of `GET /`.
+#[derive(Clone, Serialize)]
+struct Index {
+    routes: [&'static str; 4],
+    description: &'static str,
+}
+
+fn router(state: Arc<AppState>) -> Router {
+    let index = Index {
+        routes: paths::ALL,
+        description: "WRPI, the Random Price Index: a decimal between 0 and 100, recalculated about once a minute",
+    };
+    let description = DESCRIPTION.replace("\"VERSION\"", concat!('"', env!("CARGO_PKG_VERSION"), '"'));
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
+    Router::new()
+        .route(INDEX, get(async move || Json(index)))
+        .route(OPENAPI, get(async move || (headers, description)))
+        .route(STREAM, get(stream::stream))
+        .fallback(async || ApiError::NotFound)
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .with_state(state)
+        .layer(cors::preflight())
+}
+
+/// Answers every request of one public listener.
+pub(crate) struct Routes {
+    state: Arc<AppState>,
+    router: Router,
+    https: Https,
+    /// The headers of every answer.
+    common: HeaderMap,
+}
+
+/// What [`Routes::finish`] needs to know of a request.
+struct Context {
+    tracked: Tracked,
+    request_id: Option<HeaderValue>,
+    origin: Option<HeaderValue>,
+    is_preflight: bool,
+    is_http1: bool,
+    ends_connection: bool,
+}
+
+impl Routes {
+    pub(crate) fn new(state: Arc<AppState>, https: Https) -> Self {
+        let mut common = state.origins.headers();
+        common.extend(security::headers().into_iter().chain(https.header()));
+        Self { router: router(state.clone()), state, https, common }
+    }
+
+    /// Answers `request`, which came on `connection`.
+    pub(crate) fn call(self: &Arc<Self>, request: Request<Incoming>, connection: &Arc<ConnectInfo>) -> ResponseFuture {
+        let mut context = Context {
+            tracked: Tracked::begin(&request),
+            request_id: request_id::of(request.headers()).cloned(),
+            origin: self.state.origins.listed(request.headers()).cloned(),
+            is_preflight: request.method() == Method::OPTIONS,
+            is_http1: request.version() < Version::HTTP_2,
+            ends_connection: strict_http::ends_connection(&request),
+        };
+        if let Some(result) = self.dispatch(&request, &mut context, connection) {
+            let response = result.unwrap_or_else(ApiError::response);
+            return Either::Left(ready(Ok(self.finish(context, response.map(Body::Left)))));
+        }
+        let (routes, mut router, mut request) = (self.clone(), self.router.clone(), request);
+        request.extensions_mut().insert(connection.clone());
+        let response = async move {
+            let response = router.call(request).await?;
+            Ok(routes.finish(context, response.map(Body::Right)))
+        };
+        Either::Right(response.boxed())
+    }
+
+    /// The response to what needs no router.
+    fn dispatch(
+        &self,
+        request: &Request<Incoming>,
+        context: &mut Context,
+        connection: &ConnectInfo,
+    ) -> Option<Result<Response<Full<Bytes>>, ApiError>> {
+        if let Err(refused) = strict_http::check(request) {
+            context.ends_connection = true;
+            return Some(Err(refused));
+        }
+        if let Some(redirect) = self.https.redirect(request) {
+            return Some(redirect);
+        }
+        match *request.method() {
+            _ if context.tracked.route() != READING => None,
+            Method::GET | Method::HEAD => Some(reading::reading(&self.state, request.headers(), connection)),
+            Method::OPTIONS => None,
+            _ => Some(Err(ApiError::MethodNotAllowed)),
+        }
+    }
+
+    /// Adds what every answer has, counts it and logs it.
+    fn finish<B>(&self, context: Context, mut response: Response<B>) -> Response<B> {
+        if context.is_preflight && response.status() == StatusCode::OK {
+            *response.status_mut() = StatusCode::NO_CONTENT;
+        }
+        let status = response.status();
+        let headers = response.headers_mut();
+        headers.extend(self.common.clone());
+        if let Some(origin) = context.origin {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        }
+        if context.is_http1 && (context.ends_connection || self.state.is_stopping()) {
+            strict_http::close(headers);
+        }
+        context.tracked.end(&self.state.metrics, status, context.request_id.as_ref());
+        if let Some(id) = context.request_id {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        response
+    }
+}

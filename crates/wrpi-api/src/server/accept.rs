@@ -1,0 +1,107 @@
+//! Accepting connections, and waiting for them to end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use super::connection::{BoxError, Ending, Handler, serve_http1, serve_tls};
+use super::places::Places;
+
+/// How long to wait when the process has no file descriptor left for a connection.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+/// The connections of some listeners.
+pub(super) struct Connections {
+    places: Arc<Places>,
+    idle_timeout: Duration,
+    tasks: TaskTracker,
+    /// Ends the accepting of connections.
+    stopping: CancellationToken,
+    /// Ends each connection as soon as it has answered what it has begun.
+    closing: CancellationToken,
+}
+
+impl Connections {
+    pub(super) fn new(places: Arc<Places>, idle_timeout: Duration) -> Arc<Self> {
+        let (stopping, closing) = Default::default();
+        Arc::new(Self { places, idle_timeout, tasks: TaskTracker::new(), stopping, closing })
+    }
+
+    /// Accepts and serves connections until [`Connections::drain`].
+    pub(super) async fn accept(
+        self: Arc<Self>,
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        handler: impl Handler,
+    ) {
+        let _accepting = self.tasks.token();
+        let mut is_failing = false;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => break,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    is_failing = false;
+                    self.spawn(stream, tls.as_ref(), &handler);
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut is_failing, true) {
+                        warn!(%error, "cannot accept connections, retrying");
+                    }
+                    sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+        // The kernel has completed the handshakes of those that wait. tokio would give up before it has seen them all.
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((stream, _)) = listener.accept() {
+            if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+                self.spawn(stream, tls.as_ref(), &handler);
+            }
+        }
+    }
+
+    /// Accepts what still waits, and returns when every request is answered. A client may keep an idle connection for
+    /// `grace`: a request that is already under way to it is answered.
+    pub(super) async fn drain(&self, grace: Duration) {
+        self.stopping.cancel();
+        self.tasks.close();
+        if timeout(grace, self.tasks.wait()).await.is_err() {
+            self.closing.cancel();
+            self.tasks.wait().await;
+        }
+    }
+
+    fn spawn(&self, stream: TcpStream, tls: Option<&TlsAcceptor>, handler: &impl Handler) {
+        // Without a peer it is gone already.
+        let Some(place) = stream.peer_addr().ok().and_then(|peer| self.places.take(peer.ip())) else { return };
+        let _unsupported = stream.set_nodelay(true);
+        let ending = Ending { idle_timeout: self.idle_timeout, closing: self.closing.clone() };
+        let handler = handler.clone();
+        match tls.cloned() {
+            None => self.tasks.spawn(async move {
+                let connection = place.connection.clone();
+                log(place.until_evicted(serve_http1(stream, connection, handler, &ending)).await);
+            }),
+            Some(tls) => self.tasks.spawn(async move {
+                let connection = place.connection.clone();
+                log(place.until_evicted(serve_tls(stream, tls, connection, handler, &ending)).await);
+            }),
+        };
+    }
+}
+
+fn log(ended: Option<Result<(), BoxError>>) {
+    if let Some(Err(error)) = ended {
+        debug!(error, "connection ended early");
+    }
+}

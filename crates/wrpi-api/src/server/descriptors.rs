@@ -1,0 +1,24 @@
+//! File descriptors: every connection takes one, and public connections must not take the last.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tracing::warn;
+
+/// Left for the admin listener's connections, Redis, the listeners and files.
+const RESERVED: u64 = 320;
+
+/// Raises this process's limit of open files as far as it may, and gives how many of `wanted` connections that
+/// allows.
+pub(super) fn within_limit(wanted: usize) -> usize {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };
+    let limit = if setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft };
+    let allowed = usize::try_from(limit.saturating_sub(RESERVED)).unwrap_or(usize::MAX).max(1);
+    if allowed < wanted {
+        warn!(
+            max_connections = wanted,
+            open_files = limit,
+            allowed,
+            "fewer connections than MAX_CONNECTIONS: too few files may be open"
+        );
+    }
+    allowed.min(wanted)
+}

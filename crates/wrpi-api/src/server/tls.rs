@@ -1,0 +1,89 @@
+//! TLS, always with the newest good certificate.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tracing::{info, warn};
+
+use crate::certificates::Certificates;
+
+/// How often the files are compared with the pair in use. A mounted Secret changes when a symbolic link far above the
+/// files is replaced, so only their content tells.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+/// After how many checks that fail in the same way the pair is refused. Until then, its second file may be missing.
+const FAILED_CHECKS: u32 = 3;
+
+/// Accepts TLS 1.2 and 1.3, and HTTP/2 or HTTP/1.1 in it.
+pub(super) fn acceptor(certificates: &Certificates) -> anyhow::Result<TlsAcceptor> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(certificates.resolver());
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Follows the files and never returns. New connections use a good new pair. A bad one is logged and counted once, and
+/// the old one stays in use.
+pub(super) async fn follow(certificates: Certificates, metrics: Metrics) {
+    metrics.expires_at.set(certificates.expires_at());
+    let mut failure = (String::new(), 0);
+    loop {
+        sleep(CHECK_INTERVAL).await;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        match certificates.reload(i64::try_from(now).unwrap_or(i64::MAX)) {
+            Ok(false) => failure.1 = 0,
+            Ok(true) => {
+                failure.1 = 0;
+                let expires_at = certificates.expires_at();
+                info!(expires_at, "certificate replaced");
+                metrics.expires_at.set(expires_at);
+                metrics.reloads.with_label_values(&["ok"]).inc();
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                let checks = if failure.0 == error { failure.1 + 1 } else { 1 };
+                if checks == FAILED_CHECKS {
+                    warn!(error, "new certificate refused, the old one stays in use");
+                    metrics.reloads.with_label_values(&["failed"]).inc();
+                }
+                failure = (error, checks);
+            }
+        }
+    }
+}
+
+/// The metrics of certificates.
+pub(super) struct Metrics {
+    expires_at: IntGauge,
+    reloads: IntCounterVec,
+}
+
+impl Metrics {
+    /// # Errors
+    ///
+    /// When `registry` already has metrics of the same names.
+    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            expires_at: IntGauge::new(
+                "wrpi_tls_certificate_expiry_timestamp_seconds",
+                "When the certificate in use expires, in seconds since 1970.",
+            )?,
+            reloads: IntCounterVec::new(
+                Opts::new("wrpi_tls_reloads_total", "Attempts to use a new certificate, by result."),
+                &["result"],
+            )?,
+        };
+        registry.register(Box::new(metrics.expires_at.clone()))?;
+        registry.register(Box::new(metrics.reloads.clone()))?;
+        for result in ["ok", "failed"] {
+            metrics.reloads.with_label_values(&[result]);
+        }
+        Ok(metrics)
+    }
+}

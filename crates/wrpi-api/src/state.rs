@@ -1,0 +1,94 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use prometheus::Registry;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+use wrpi_core::Reading;
+
+use crate::auth::{Authenticator, Passwords};
+use crate::metrics::Metrics;
+use crate::middleware::cors::AllowedOrigins;
+use crate::settings::AccessSettings;
+use crate::snapshot::Snapshot;
+
+/// The longest silence on a stream. A client that has left without a word is noticed at the second attempt to write,
+/// so within 15 seconds.
+const HEARTBEAT: Duration = Duration::from_secs(7);
+
+/// The latest reading, who may read it, what is counted, and whether the API is stopping.
+pub struct AppState {
+    readings: watch::Receiver<Option<Reading>>,
+    /// The latest of `readings`, rendered.
+    pub(crate) latest: watch::Sender<Option<Arc<Snapshot>>>,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) origins: AllowedOrigins,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) heartbeat: Duration,
+    is_stopping: AtomicBool,
+    /// Ends the streams.
+    pub(crate) stopping: CancellationToken,
+}
+
+impl AppState {
+    /// An API that accepts `passwords` and serves the latest of `readings`. Its metrics are in `registry`.
+    ///
+    /// # Errors
+    ///
+    /// When `registry` already has metrics of the same names.
+    pub fn new(
+        passwords: Passwords,
+        access: AccessSettings,
+        readings: watch::Receiver<Option<Reading>>,
+        registry: Registry,
+    ) -> Result<Self, prometheus::Error> {
+        let AccessSettings { throttle, client_ip, origins } = access;
+        let metrics = Arc::new(Metrics::register(registry, readings.clone())?);
+        Ok(Self {
+            readings,
+            latest: watch::Sender::new(None),
+            authenticator: Authenticator::new(passwords, throttle, client_ip, metrics.clone()),
+            origins,
+            metrics,
+            heartbeat: HEARTBEAT,
+            is_stopping: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
+        })
+    }
+
+    /// Renders each reading when it arrives, until nobody can send one any more.
+    pub(crate) async fn follow_readings(self: Arc<Self>) {
+        let mut readings = self.readings.clone();
+        loop {
+            let reading = *readings.borrow_and_update();
+            match reading.map(|reading| Snapshot::render(reading, SystemTime::now())).transpose() {
+                Ok(snapshot) => drop(self.latest.send_replace(snapshot.map(Arc::new))),
+                Err(error) => error!(%error, "cannot render a reading, serving the one before"),
+            }
+            if readings.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// From now on the API is not ready, each answer is the last on its connection, and streams end.
+    pub(crate) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+        self.stopping.cancel();
+    }
+
+    /// Whether [`AppState::stop`] was called. Every request asks: unlike the token, this takes no lock.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+}
+
+impl AsRef<Authenticator> for AppState {
+    fn as_ref(&self) -> &Authenticator {
+        &self.authenticator
+    }
+}

@@ -1,0 +1,29 @@
+//! Nothing dies silently: a task that panics ends the process, which says so.
+
+use wrpi_test::{Authority, Redis, Service, random_password};
+
+use crate::https::HOST;
+use crate::secret::Secret;
+
+#[test]
+fn a_task_that_panics_ends_the_process_with_an_error() {
+    let redis = Redis::start();
+    let secret = Secret::mount(&Authority::new().issue(HOST));
+    for task in ["feed", "renderer", "public listener", "TLS listener", "certificate reload", "admin listener"] {
+        let mut environment = redis.environment();
+        environment.extend([
+            ("APP_PASSWORD", random_password()),
+            ("LISTEN_ADDR", "127.0.0.1:0".into()),
+            ("TLS_LISTEN_ADDR", "127.0.0.1:0".into()),
+            ("ADMIN_ADDR", "127.0.0.1:0".into()),
+            ("TLS_CERT_FILE", secret.path("tls.crt")),
+            ("TLS_KEY_FILE", secret.path("tls.key")),
+            ("WRPI_PANIC", task.into()),
+        ]);
+        let mut service = Service::spawn(env!("CARGO_BIN_EXE_wrpi-api"), environment);
+        assert_eq!(service.wait().code(), Some(1), "{task}");
+        let entry = service.logged("ended with an error");
+        let error = entry["error"].as_str().unwrap();
+        assert!(error.starts_with(&format!("the {task} failed: ")), "{error}");
+    }
+}

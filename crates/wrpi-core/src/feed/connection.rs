@@ -1,0 +1,144 @@
+//! The feed's connection: the server pushes changes where it can, and is polled where it refuses to.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::Found;
+use crate::store::{Settings, Store, StoreError};
+use crate::{Reading, ReadingError};
+
+/// How often a server is read that does not push.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How long such a server is polled before it is asked again to push.
+const TRACKING_RETRY: Duration = Duration::from_secs(15);
+/// How often a silent connection is asked whether it lives.
+const PULSE: Duration = Duration::from_millis(250);
+/// How long a half-changed pair may wait for its other half: some writers write the keys one by one.
+const SETTLE_TIME: Duration = Duration::from_millis(20);
+/// Proxies that do not know a command close the connection, and so does a server that is going away: only this many
+/// in a row are taken for a refusal.
+const HANG_UPS: u32 = 3;
+
+pub(super) struct Connection {
+    store: Store,
+    opened_at: Instant,
+    heartbeat: Duration,
+    /// Why the server does not push; `None` where it does.
+    refusal: Option<StoreError>,
+    /// When the server last said that a key had changed. The sender is kept so that waiting never ends without it.
+    changes: (watch::Sender<Instant>, watch::Receiver<Instant>),
+}
+
+impl Connection {
+    /// Connects and asks for pushes. A server that refuses them, by an error in whatever words or by hanging up
+    /// [`HANG_UPS`] times in a row, is connected to without; `hang_ups` counts from one call to the next.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be used without pushes either, or has hung up fewer times.
+    pub(super) async fn open(settings: &Settings, heartbeat: Duration, hang_ups: &mut u32) -> Result<Self, StoreError> {
+        let changes = watch::channel(Instant::now());
+        let (store, refusal) = match Store::connect_tracking(settings, changes.0.clone()).await {
+            Ok(store) => {
+                *hang_ups = 0;
+                (store, None)
+            }
+            Err(error) => {
+                *hang_ups = if error.has_hung_up() { *hang_ups + 1 } else { 0 };
+                if !error.is_answer() && *hang_ups < HANG_UPS {
+                    return Err(error);
+                }
+                match connect_without_pushes(settings).await {
+                    Ok(store) => (store, Some(error)),
+                    // An answer says more than the end of a connection: protected mode speaks first and hangs up then.
+                    Err(later) => return Err(if later.is_answer() { later } else { error }),
+                }
+            }
+        };
+        Ok(Self { store, opened_at: Instant::now(), heartbeat, refusal, changes })
+    }
+
+    pub(super) fn refusal(&self) -> Option<&StoreError> {
+        self.refusal.as_ref()
+    }
+
+    /// Whether it is time to connect again, to ask for pushes once more.
+    pub(super) fn has_expired(&self) -> bool {
+        self.refusal.is_some() && self.opened_at.elapsed() >= TRACKING_RETRY
+    }
+
+    /// Reads the store; a pair of which one half differs from `last` is read again when the other half may have come.
+    pub(super) async fn read(&mut self, last: Option<Reading>) -> Result<Found, StoreError> {
+        let found = self.store.fetch().await?;
+        if !is_half_changed(last, &found) {
+            return Ok(found);
+        }
+        let _other_half = timeout(SETTLE_TIME, self.changes.1.changed()).await;
+        self.store.fetch().await
+    }
+
+    /// Waits until the store must be read again; tells when a change was pushed, `None` where none was.
+    pub(super) async fn next_change(&mut self) -> Result<Option<Instant>, StoreError> {
+        if self.refusal.is_some() {
+            sleep(POLL_INTERVAL.min(self.heartbeat)).await;
+            return Ok(None);
+        }
+        let end = Instant::now() + self.heartbeat;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            if timeout(left.min(PULSE), self.changes.1.changed()).await.is_ok() {
+                return Ok(Some(*self.changes.1.borrow_and_update()));
+            }
+            match self.store.ping().await {
+                // Whatever it answers, it lives.
+                Err(error) if !error.is_answer() => return Err(error),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Connects with RESP2 and reads once: without a password there is no answer before the first command.
+async fn connect_without_pushes(settings: &Settings) -> Result<Store, StoreError> {
+    let mut store = Store::connect(settings).await?;
+    store.fetch().await?;
+    Ok(store)
+}
+
+/// Whether only one of the two keys has changed since `last`, so that the other may be about to.
+fn is_half_changed(last: Option<Reading>, found: &Found) -> bool {
+    match (found, last) {
+        (Some(Err(ReadingError::Incomplete(_))), _) => true,
+        (Some(Ok(new)), Some(old)) => (new.value == old.value) != (new.calculated_at == old.calculated_at),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_half_changed_when_one_key_is_new_and_the_other_is_not() {
+        let reading =
+            |value: &[u8], second: u8| Reading::from_stored(value, format!("2021-02-20T18:06:{second:02}").as_bytes());
+        let last = reading(b"1", 1).ok();
+        for (found, half) in [
+            (None, false),
+            (Some(reading(b"1", 1)), false),
+            (Some(reading(b"2", 2)), false),
+            (Some(reading(b"2", 1)), true),
+            (Some(reading(b"1", 2)), true),
+            (Some(reading(b"rubbish", 2)), false),
+            (Some(Err(ReadingError::Incomplete("wrpi-timestamp"))), true),
+        ] {
+            assert_eq!(is_half_changed(last, &found), half, "{found:?}");
+        }
+        assert!(!is_half_changed(None, &Some(reading(b"1", 1))));
+    }
+}

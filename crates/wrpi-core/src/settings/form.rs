@@ -1,0 +1,167 @@
+//! The forms that a setting's text may have.
+
+use std::fmt::Display;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How a text is read, and the texts that are allowed, in words.
+pub struct Form<T> {
+    allowed: String,
+    parse: Parse<T>,
+}
+
+type Parse<T> = Box<dyn Fn(&str) -> Option<T>>;
+
+impl<T> Form<T> {
+    /// The form that `parse` reads; `allowed` says which texts it takes.
+    pub fn new(allowed: impl Into<String>, parse: impl Fn(&str) -> Option<T> + 'static) -> Self {
+        Self { allowed: allowed.into(), parse: Box::new(parse) }
+    }
+
+    /// One of a few words.
+    pub fn choice(words: &'static [(&'static str, T)]) -> Self
+    where
+        T: Copy,
+    {
+        let allowed = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ");
+        Self::new(allowed, |text| words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value))
+    }
+
+    /// A whole number within `range`.
+    pub fn number(range: RangeInclusive<T>) -> Self
+    where
+        T: FromStr + PartialOrd + Display + 'static,
+    {
+        let allowed = format!("a number from {} to {}", range.start(), range.end());
+        Self::new(allowed, move |text| text.parse().ok().filter(|number| range.contains(number)))
+    }
+
+    pub(super) fn allowed(&self) -> &str {
+        &self.allowed
+    }
+
+    pub(super) fn parse(&self, text: &str) -> Option<T> {
+        (self.parse)(text)
+    }
+}
+
+impl Form<bool> {
+    /// `true` or `false`.
+    pub fn switch() -> Self {
+        Self::choice(&[("true", true), ("false", false)])
+    }
+}
+
+impl Form<Duration> {
+    /// A time that is no slip: shorter ones and longer ones are.
+    pub fn duration() -> Self {
+        Self::new("a time from 100ms to 24h, such as 500ms, 30s (or just 30) or 5m", parse_duration)
+    }
+}
+
+impl Form<SocketAddr> {
+    /// Where a listener is.
+    pub fn socket_address() -> Self {
+        Self::new("an IP address and port, such as 0.0.0.0:8080 or [::]:8080", |text| text.parse().ok())
+    }
+}
+
+impl Form<PathBuf> {
+    /// The path of a file.
+    pub fn path() -> Self {
+        let is_path = |text: &str| !text.is_empty() && !text.contains(char::is_control);
+        Self::new("a path", move |text| is_path(text).then(|| text.into()))
+    }
+}
+
+impl Form<String> {
+    /// What stands for a host, and no more: no scheme, no port, no brackets.
+    pub fn host() -> Self {
+        let is_host = |text: &str| text.parse::<Ipv6Addr>().is_ok() || is_host_name(text);
+        Self::new("a host name or an IP address alone, without a scheme, a port or brackets", move |text| {
+            is_host(text).then(|| text.to_owned())
+        })
+    }
+}
+
+/// Whether `text` is a name as DNS has it (underscores are allowed, as resolvers do), or an IPv4 address.
+pub fn is_host_name(text: &str) -> bool {
+    let labels = text.strip_suffix('.').unwrap_or(text).split('.');
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // A name that ends in a number is an address, and a bad one if it is none.
+    let is_number = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
+    let may_be_name = labels.clone().next_back().is_some_and(|last| !is_number(last));
+    text.len() <= 253 && labels.clone().all(is_label) && (may_be_name || text.parse::<Ipv4Addr>().is_ok())
+}
+
+/// Reads `500ms`, `30s`, `30` (seconds), `0.5`, `5m` or `24h`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    let number = number.bytes().all(|b| b.is_ascii_digit() || b == b'.').then(|| number.parse::<f64>().ok())??;
+    let duration = Duration::try_from_secs_f64(number * seconds).ok()?;
+    (Duration::from_millis(100)..=Duration::from_hours(24)).contains(&duration).then_some(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units_and_sensible_bounds() {
+        let seconds = |text| Form::duration().parse(text).map(|duration| duration.as_secs_f64());
+        for (text, expected) in
+            [("500ms", 0.5), ("30s", 30.0), ("30", 30.0), ("0.5", 0.5), ("5m", 300.0), ("100ms", 0.1), ("24h", 86400.0)]
+        {
+            assert_eq!(seconds(text), Some(expected), "{text}");
+        }
+        for text in "|s|0|0s|1ms|99ms|0.09|-1|+1|1d|1e3|inf|nan|30 s| 30|86401|25h|1.2.3|5M|٣".split('|') {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_nothing_around_it() {
+        let label = "a".repeat(63);
+        let longest = [&*label, &label, &label, &"a".repeat(61)].join(".");
+        for text in
+            ["localhost", "redis", "redis.wrpi.svc.cluster.local.", "my_redis-0", "10.0.0.1", "::1", "R3", &longest]
+        {
+            assert_eq!(Form::host().parse(text).as_deref(), Some(text));
+        }
+        let too_long = [format!("{label}a"), format!("{longest}a")];
+        for text in
+            "|redis://localhost|redis:6379|10.0.0.1:6379|[::1]|[::1]:6379| redis|redis |re dis|redis\n|redis/0|a@b\
+                     |.|redis..local|.redis|-redis|redis-|10.0.0|10.0.0.256|1|fe80::1%eth0|rédis|\u{feff}redis|::1.|a,b"
+                .split('|')
+                .chain(too_long.iter().map(String::as_str))
+        {
+            assert_eq!(Form::host().parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_one_line() {
+        assert_eq!(Form::path().parse("/run/secrets/a b"), Some("/run/secrets/a b".into()));
+        for text in ["", "-----BEGIN CERTIFICATE-----\nMIIB", "/run/secrets/app\n", "a\0b"] {
+            assert_eq!(Form::path().parse(text), None, "{text:?}");
+        }
+    }
+}

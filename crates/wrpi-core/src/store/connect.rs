@@ -1,0 +1,87 @@
+//! Connecting to the store: login, database number, TLS, and the request for pushes.
+
+use std::time::{Duration, Instant};
+
+use redis::{AsyncConnectionConfig, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, TlsCertificates};
+use secrecy::ExposeSecret;
+
+use super::{PREFIX, Settings, Store, StoreError, Tls};
+
+/// How long connecting, and each command, may take: short, since what is sent into a dead network is only tried again
+/// after it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl Store {
+    /// Connects with RESP2, which every Redis speaks.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached in a second or refuses the credentials or the database number.
+    pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
+        Self::open(settings, ProtocolVersion::RESP2, AsyncConnectionConfig::new()).await
+    }
+
+    /// Connects with RESP3 and asks for an invalidation message whenever a key with [`PREFIX`] changes. Each message
+    /// (and the end of the connection) sends its time to `changed`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::connect`]; and when the server refuses RESP3 or tracking.
+    pub(crate) async fn connect_tracking(
+        settings: &Settings,
+        changed: tokio::sync::watch::Sender<Instant>,
+    ) -> Result<Self, StoreError> {
+        let config = AsyncConnectionConfig::new().set_push_sender(move |_message| {
+            changed.send_replace(Instant::now());
+            Ok::<(), redis::aio::SendError>(())
+        });
+        let store = Self::open(settings, ProtocolVersion::RESP3, config).await?;
+        let tracking = redis::cmd("CLIENT").arg(&["TRACKING", "ON", "BCAST", "PREFIX", PREFIX]).to_owned();
+        store.query::<()>(&tracking).await?;
+        Ok(store)
+    }
+
+    async fn open(
+        settings: &Settings,
+        protocol: ProtocolVersion,
+        config: AsyncConnectionConfig,
+    ) -> Result<Self, StoreError> {
+        let address = settings.address();
+        let open = async {
+            // Without CLIENT SETINFO: an ACL need not allow it, and Redis 7.0 does not know it.
+            let mut login = RedisConnectionInfo::default()
+                .set_db(settings.db.into())
+                .set_protocol(protocol)
+                .set_skip_set_lib_name();
+            if let Some(user) = &settings.user {
+                login = login.set_username(user);
+            }
+            if let Some(password) = &settings.password {
+                login = login.set_password(password.expose_secret());
+            }
+            let server = settings
+                .server()
+                .into_connection_info()?
+                .set_tcp_settings(redis::io::tcp::TcpSettings::default().set_nodelay(true))
+                .set_redis_settings(login);
+            let config =
+                config.set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
+            let client = match &settings.tls {
+                Tls::Off | Tls::WellKnown => redis::Client::open(server)?,
+                Tls::Private { authorities, any_name } => {
+                    let trusted = TlsCertificates { client_tls: None, root_cert: Some(authorities.clone()) };
+                    let server = redis::Client::build_with_tls(server, trusted)?.get_connection_info().clone();
+                    let mut address = server.addr().clone();
+                    address.set_danger_accept_invalid_hostnames(*any_name);
+                    redis::Client::open(server.set_addr(address))?
+                }
+            };
+            client.get_multiplexed_async_connection_with_config(&config).await
+        };
+        match open.await {
+            Ok(connection) => Ok(Self { address, connection, is_one_by_one: false }),
+            Err(cause) => Err(StoreError { address, cause }),
+        }
+    }
+}

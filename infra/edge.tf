@@ -1,0 +1,84 @@
+# How clients find the API and know that it is the API: address, name, certificate, TLS.
+resource "google_compute_global_address" "wrpi" {
+  name = "wrpi"
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_dns_managed_zone" "wrpi" {
+  name        = "wrpi"
+  description = "The API's own zone."
+  dns_name    = "${var.domain}."
+
+  dnssec_config {
+    state = "on"
+  }
+
+  depends_on = [google_project_service.needed]
+}
+
+data "google_dns_keys" "wrpi" {
+  managed_zone = google_dns_managed_zone.wrpi.id
+}
+
+resource "google_dns_record_set" "address" {
+  managed_zone = google_dns_managed_zone.wrpi.name
+  name         = google_dns_managed_zone.wrpi.dns_name
+  type         = "A"
+  ttl          = 300
+  rrdatas      = [google_compute_global_address.wrpi.address]
+}
+
+# Nobody but Google issues certificates for this name, and nobody wildcards.
+resource "google_dns_record_set" "caa" {
+  managed_zone = google_dns_managed_zone.wrpi.name
+  name         = google_dns_managed_zone.wrpi.dns_name
+  type         = "CAA"
+  ttl          = 300
+  rrdatas      = ["0 issue \"pki.goog\"", "0 issuewild \";\""]
+}
+
+resource "google_certificate_manager_dns_authorization" "wrpi" {
+  name   = "wrpi"
+  domain = var.domain
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_dns_record_set" "authorization" {
+  managed_zone = google_dns_managed_zone.wrpi.name
+  name         = google_certificate_manager_dns_authorization.wrpi.dns_resource_record[0].name
+  type         = google_certificate_manager_dns_authorization.wrpi.dns_resource_record[0].type
+  ttl          = 300
+  rrdatas      = [google_certificate_manager_dns_authorization.wrpi.dns_resource_record[0].data]
+}
+
+resource "google_certificate_manager_certificate" "wrpi" {
+  name = "wrpi"
+  managed {
+    domains            = [var.domain]
+    dns_authorizations = [google_certificate_manager_dns_authorization.wrpi.id]
+  }
+}
+
+resource "google_certificate_manager_certificate_map" "wrpi" {
+  name = "wrpi"
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_certificate_manager_certificate_map_entry" "wrpi" {
+  name         = "wrpi"
+  map          = google_certificate_manager_certificate_map.wrpi.name
+  hostname     = var.domain
+  certificates = [google_certificate_manager_certificate.wrpi.id]
+}
+
+# Without a policy Google's load balancer accepts TLS 1.0.
+resource "google_compute_ssl_policy" "wrpi" {
+  name            = "wrpi"
+  profile         = "MODERN"
+  min_tls_version = "TLS_1_2"
+
+  depends_on = [google_project_service.needed]
+}

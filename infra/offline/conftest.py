@@ -1,0 +1,107 @@
+"""A real Terraform, and stand-ins for the providers that know the real ones' schemas: no network is needed."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import schema
+
+HERE = Path(__file__).parent
+INFRA = HERE.parent
+PROVIDERS = ("google", "random")
+
+
+@pytest.fixture(scope="session")
+def providers(tmp_path_factory):
+    """Terraform's settings: the stand-ins, where it looks for providers."""
+    directory = tmp_path_factory.mktemp("providers")
+    texts = [file.read_text() for file in INFRA.rglob("*.tf")]
+    used = {found for text in texts for found in re.findall(r'^(resource|data|ephemeral) "(\w+)"', text, re.M)}
+    for name in PROVIDERS:
+        found = schema.read(f"cdktn-provider-{name}", {(kind, type_) for kind, type_ in used if type_.startswith(name)})
+        file = directory / f"{name}.json"
+        file.write_text(json.dumps(found))
+        place = directory / f"mirror/registry.terraform.io/hashicorp/{name}/{found['version']}/linux_amd64"
+        place.mkdir(parents=True)
+        program = place / f"terraform-provider-{name}_v{found['version']}"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE}/provider.py" "{file}"\n')
+        program.chmod(0o755)
+    settings = directory / "terraformrc"
+    settings.write_text(
+        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{directory}/mirror"\n  }}\n}}\n'
+        "disable_checkpoint = true\n"
+    )
+    return settings
+
+
+@pytest.fixture(scope="session")
+def terraform(providers):
+    """Runs `terraform ARGUMENTS` in a directory."""
+
+    def run(directory, *arguments):
+        environment = os.environ | {
+            "TF_CLI_CONFIG_FILE": str(providers), "TF_DISABLE_PLUGIN_TLS": "1", "TF_IN_AUTOMATION": "1",
+        }
+        return subprocess.run(
+            [sys.executable, HERE / "terraform.py", *arguments],
+            cwd=directory, env=environment, capture_output=True, text=True,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def initialised(terraform, tmp_path_factory):
+    """A copy of the configuration, initialised."""
+    root = tmp_path_factory.mktemp("configuration") / "infra"
+    shutil.copytree(INFRA, root, ignore=shutil.ignore_patterns("offline", ".terraform*", "*.tfvars", "*.tfstate*"))
+    for directory in (root, root / "bootstrap"):
+        succeeds(terraform(directory, "init", "-backend=false", "-input=false", "-no-color"))
+    return root
+
+
+@pytest.fixture
+def configuration(initialised, tmp_path):
+    """A copy to change."""
+    return shutil.copytree(initialised, tmp_path / "infra", symlinks=True)
+
+
+@pytest.fixture(scope="session")
+def checkov():
+    """Runs checkov, of which `make k8s-test` has all the parts, on a directory."""
+
+    def run(directory):
+        program = INFRA.parent / "target/k8s-tools/bin/checkov"
+        arguments = ["--quiet", "--compact", "--skip-download", "--framework", "terraform"]
+        return subprocess.run(
+            [program, *arguments, "--config-file", HERE / "checkov.yaml", "--directory", directory],
+            env=os.environ | {"BC_SKIP_MAPPING": "TRUE"}, capture_output=True, text=True,
+        )
+
+    return run
+
+
+def succeeds(result):
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def shown_passwords(terraform, directory):
+    """The passwords that are in what Terraform shows of its states, of those that it was given or has made up."""
+    test = "tests/secrets.tftest.hcl"
+    text = (directory / test).read_text()
+    given = [secrets.token_hex(16), secrets.token_hex(16)]
+    for value, password in zip(('"a password for the tests"', '""'), given):
+        assert f"= {value}\n" in text
+        text = text.replace(f"= {value}\n", f'= "{password}"\n')
+    (directory / test).write_text(text)
+    shown = succeeds(terraform(directory, "test", f"-filter={test}", "-json", "-verbose"))
+    states = [line for line in shown.splitlines() if '"type":"test_state"' in line]
+    assert any("google_secret_manager_secret_version" in state for state in states)
+    return [password for password in (*given, "made-up-result") if password in shown]

@@ -1,0 +1,123 @@
+"""A Terraform provider that has the real one's schema and nothing else: it validates, and cannot plan or apply.
+Terraform starts it, and asks it over version 6 of the plugin protocol (gRPC).
+
+usage: provider.py SCHEMA, a file that schema.py wrote."""
+
+import json
+import os
+import sys
+from concurrent import futures
+
+import grpc
+import msgpack
+from wire import decode, field, message
+
+MAGIC_COOKIE = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2"  # what Terraform tells its plugins
+NESTING = {"single": 1, "list": 2, "set": 3, "map": 4, "group": 5}
+UNKNOWN = object()  # what another resource decides when it is applied
+
+
+# The schema, as GetProviderSchema answers it
+
+def encode_attribute(name, found):
+    flags = ((4, "required"), (5, "optional"), (6, "computed"), (11, "write_only"))
+    told = b"".join(field(number, found.get(key)) for number, key in flags)
+    return field(1, name) + field(2, json.dumps(found["type"])) + told
+
+
+def encode_block(found):
+    out = b"".join(message(2, encode_attribute(*item)) for item in sorted(found["attributes"].items()))
+    for name, nested in sorted(found["block_types"].items()):
+        bounds = field(4, nested["min"]) + field(5, nested["max"])
+        inside = message(2, encode_block(nested["block"]))
+        out += message(3, field(1, name) + inside + field(3, NESTING[nested["nesting"]]) + bounds)
+    return out
+
+
+def provider_schema(schema):
+    out = message(1, message(2, encode_block(schema["provider"])))
+    for number, kind in ((2, "resource"), (3, "data"), (8, "ephemeral")):
+        for name, block in schema[kind].items():
+            out += message(number, field(1, name) + message(2, message(2, encode_block(block))))
+    return out
+
+
+# Validation: what the real provider would refuse, and the schema tells
+
+def diagnostic(summary, detail, path):
+    steps = b"".join(message(1, field(1, step) if isinstance(step, str) else field(3, step)) for step in path)
+    return message(1, field(1, 1) + field(2, summary) + field(3, detail) + message(4, steps))
+
+
+def problems(block, value, path=()):
+    for name, found in block["attributes"].items():
+        given = value.get(name)
+        if given is None or given is UNKNOWN:
+            continue
+        if not (found.get("optional") or found.get("required")):
+            yield diagnostic("Value for unconfigurable attribute", f"Google sets {name}.", [*path, name])
+        if isinstance(given, str) and given not in found.get("values", [given]):
+            allowed = ", ".join(found["values"])
+            yield diagnostic("Not a possible value", f'{name} is "{given}"; allowed: {allowed}.', [*path, name])
+    for name, nested in block["block_types"].items():
+        given = value.get(name)
+        if given is None or given is UNKNOWN:
+            continue
+        for index, item in enumerate([given] if nested["nesting"] == "single" else given):
+            if isinstance(item, dict):
+                yield from problems(nested["block"], item, [*path, name] + [index] * (nested["nesting"] == "list"))
+
+
+def unpack(dynamic_value):
+    return msgpack.unpackb(decode(dynamic_value)[1], ext_hook=lambda code, data: UNKNOWN, strict_map_key=False)
+
+
+def validate(blocks, request):
+    request = decode(request)
+    return b"".join(problems(blocks[request[1].decode()], unpack(request[2])))
+
+
+def open_ephemeral(blocks, request):
+    """Terraform's mocks do not cover ephemeral resources: what the real one would make up is made up here."""
+    request = decode(request)
+    value = unpack(request[2])
+    for name, found in blocks[request[1].decode()]["attributes"].items():
+        if found.get("computed") and value.get(name) is None:
+            value[name] = {"string": f"made-up-{name}", "number": 0, "bool": False}.get(found["type"])
+    return message(3, field(1, msgpack.packb(value)))
+
+
+class Handlers(grpc.GenericRpcHandler):
+    def __init__(self, schema):
+        self.answers = {
+            "GetProviderSchema": lambda request: provider_schema(schema),
+            "ValidateResourceConfig": lambda request: validate(schema["resource"], request),
+            "ValidateDataResourceConfig": lambda request: validate(schema["data"], request),
+            "ValidateEphemeralResourceConfig": lambda request: validate(schema["ephemeral"], request),
+            "OpenEphemeralResource": lambda request: open_ephemeral(schema["ephemeral"], request),
+        }
+        for name in ("CloseEphemeralResource", "ValidateProviderConfig", "ConfigureProvider", "StopProvider"):
+            self.answers[name] = lambda request: b""
+
+    def service(self, details):
+        name = details.method.rpartition("/")[2]
+        if name == "Shutdown":
+            os._exit(0)
+        answer = self.answers.get(name)  # with None gRPC says UNIMPLEMENTED
+        return answer and grpc.unary_unary_rpc_method_handler(lambda request, context: answer(request))
+
+
+def main():
+    if os.environ.get("TF_PLUGIN_MAGIC_COOKIE") != MAGIC_COOKIE:
+        sys.exit("provider.py is started by Terraform.")
+    with open(sys.argv[1]) as file:
+        schema = json.load(file)
+    server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.max_send_message_length", -1)])
+    server.add_generic_rpc_handlers((Handlers(schema),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(f"1|6|tcp|127.0.0.1:{port}|grpc", flush=True)
+    server.wait_for_termination()
+
+
+main()

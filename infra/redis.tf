@@ -1,0 +1,37 @@
+# Memorystore, off by default. It costs 36 USD a month, and has one user who may do everything, where the Redis in the
+# cluster has one for each service. Its AUTH string is in the state, whatever one does: the provider reads it back. Whoever
+# reads the state bucket and reaches the network can log in to it.
+resource "google_compute_global_address" "services" {
+  count = var.memorystore ? 1 : 0
+
+  name          = "wrpi-services"
+  network       = google_compute_network.wrpi.id
+  purpose       = "VPC_PEERING"
+  address_type  = "INTERNAL"
+  prefix_length = 24
+}
+
+resource "google_service_networking_connection" "services" {
+  count = var.memorystore ? 1 : 0
+
+  network                 = google_compute_network.wrpi.id
+  service                 = "servicenetworking.googleapis.com"
+  reserved_peering_ranges = [google_compute_global_address.services[0].name]
+}
+
+resource "google_redis_instance" "wrpi" {
+  count = var.memorystore ? 1 : 0
+
+  name                    = "wrpi"
+  region                  = var.region
+  tier                    = "BASIC" # two values, renewed each minute
+  memory_size_gb          = 1
+  redis_version           = "REDIS_7_2"
+  authorized_network      = google_compute_network.wrpi.id
+  connect_mode            = "PRIVATE_SERVICE_ACCESS"
+  auth_enabled            = true
+  transit_encryption_mode = "SERVER_AUTHENTICATION"
+  deletion_protection     = var.deletion_protection
+
+  depends_on = [google_service_networking_connection.services]
+}

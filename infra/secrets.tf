@@ -1,0 +1,88 @@
+# The passwords, in Secret Manager. All values are write-only: neither the state nor a plan holds one (but see redis.tf).
+locals {
+  # Which Kubernetes accounts of the namespace wrpi read which secret. Redis reads its clients' passwords to know them.
+  readers = {
+    app           = ["api"]
+    app-previous  = ["api"]
+    redis-api     = ["api", "redis"]
+    redis-updater = ["updater", "redis"]
+  }
+  grants = merge([
+    for secret, accounts in local.readers : {
+      for account in accounts : "${secret}/${account}" => { secret = secret, account = account }
+    }
+  ]...)
+
+  workload_pool = "principal://iam.googleapis.com/projects/${data.google_project.this.number}/locations/global/workloadIdentityPools/${var.project}.svc.id.goog"
+}
+
+resource "google_secret_manager_secret" "wrpi" {
+  for_each = local.readers
+
+  secret_id = "wrpi-${each.key}"
+  replication {
+    auto {}
+  }
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_secret_manager_secret_iam_member" "reader" {
+  for_each = local.grants
+
+  secret_id = google_secret_manager_secret.wrpi[each.value.secret].id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = "${local.workload_pool}/subject/ns/wrpi/sa/${each.value.account}"
+
+  depends_on = [google_container_cluster.wrpi] # the pool comes with the first cluster
+}
+
+# Who read which password, and when.
+resource "google_project_iam_audit_config" "secrets" {
+  project = var.project
+  service = "secretmanager.googleapis.com"
+  audit_log_config {
+    log_type = "DATA_READ"
+  }
+}
+
+ephemeral "random_password" "redis" {
+  for_each = toset(["api", "updater"])
+
+  length  = 40
+  special = false
+}
+
+# Raising the version without a password sends an empty one, which Secret Manager refuses.
+resource "google_secret_manager_secret_version" "app" {
+  secret                 = google_secret_manager_secret.wrpi["app"].id
+  secret_data_wo         = var.app_password
+  secret_data_wo_version = var.app_password_version
+
+  lifecycle {
+    create_before_destroy = true # a pod that starts meanwhile finds one
+  }
+}
+
+# A secret cannot be empty. A file that is a single newline is an empty password to the API, that is none.
+resource "google_secret_manager_secret_version" "app_previous" {
+  secret                 = google_secret_manager_secret.wrpi["app-previous"].id
+  secret_data_wo         = var.app_password_previous == "" ? "\n" : var.app_password_previous
+  secret_data_wo_version = var.app_password_version
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "google_secret_manager_secret_version" "redis" {
+  for_each = toset(["api", "updater"])
+
+  secret                 = google_secret_manager_secret.wrpi["redis-${each.key}"].id
+  secret_data_wo         = var.memorystore ? google_redis_instance.wrpi[0].auth_string : ephemeral.random_password.redis[each.key].result
+  secret_data_wo_version = "${var.memorystore ? "memorystore" : "cluster"}-${var.redis_password_version}"
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}

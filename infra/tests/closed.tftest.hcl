@@ -1,0 +1,141 @@
+# What must be private, closed and encrypted is. The providers are mocked: nothing is asked of Google.
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+  mock_resource "google_certificate_manager_dns_authorization" {
+    defaults = { dns_resource_record = [{ name = "_acme-challenge.wrpi.example.com.", type = "CNAME", data = "authorize.example." }] }
+  }
+}
+
+variables {
+  project         = "my-project"
+  domain          = "wrpi.example.com"
+  billing_account = "012345-6789AB-CDEF01"
+  alert_email     = "on-call@example.com"
+  repository      = "owner/name"
+  repository_id   = "123456789"
+
+  app_password          = "a password for the tests"
+  app_password_previous = ""
+}
+
+run "the_cluster_is_private" {
+  assert {
+    condition     = google_container_cluster.wrpi.enable_autopilot
+    error_message = "The cluster is not Autopilot."
+  }
+  assert {
+    condition     = google_container_cluster.wrpi.private_cluster_config[0].enable_private_nodes
+    error_message = "Nodes have public addresses."
+  }
+  assert {
+    condition     = !google_container_cluster.wrpi.control_plane_endpoints_config[0].ip_endpoints_config[0].enabled
+    error_message = "The control plane has an address."
+  }
+  assert {
+    condition     = google_container_cluster.wrpi.control_plane_endpoints_config[0].dns_endpoint_config[0].allow_external_traffic
+    error_message = "The control plane cannot be reached at all."
+  }
+  assert {
+    condition     = google_container_cluster.wrpi.deletion_protection
+    error_message = "The cluster may be deleted by mistake."
+  }
+  assert {
+    condition     = google_container_cluster.wrpi.secret_manager_config[0].enabled
+    error_message = "Pods cannot mount secrets."
+  }
+  assert {
+    condition     = !anytrue(values(google_container_cluster.wrpi.rbac_binding_config[0]))
+    error_message = "Roles may be bound to everybody."
+  }
+}
+
+run "nodes_run_as_an_account_of_their_own_with_the_least_role" {
+  assert {
+    condition     = google_container_cluster.wrpi.cluster_autoscaling[0].auto_provisioning_defaults[0].service_account == google_service_account.nodes.email
+    error_message = "Nodes run as another account."
+  }
+  assert {
+    condition     = google_project_iam_member.nodes.role == "roles/container.defaultNodeServiceAccount"
+    error_message = "Nodes may do more than nodes need."
+  }
+  assert {
+    condition     = alltrue([for grant in google_artifact_registry_repository_iam_member.nodes : grant.role == "roles/artifactregistry.reader"])
+    error_message = "Nodes may do more than read images."
+  }
+}
+
+run "the_subnet_reaches_google_privately_and_the_world_by_nat" {
+  assert {
+    condition     = google_compute_subnetwork.wrpi.private_ip_google_access
+    error_message = "Nodes do not reach Google's services privately."
+  }
+  assert {
+    condition     = length(google_compute_subnetwork.wrpi.log_config) == 1
+    error_message = "There are no flow logs."
+  }
+  assert {
+    condition     = [for subnet in google_compute_router_nat.wrpi.subnetwork : subnet.name] == [google_compute_subnetwork.wrpi.id]
+    error_message = "NAT is not for this subnet alone."
+  }
+}
+
+run "clients_need_modern_tls" {
+  assert {
+    condition     = google_compute_ssl_policy.wrpi.min_tls_version == "TLS_1_2" && google_compute_ssl_policy.wrpi.profile == "MODERN"
+    error_message = "Old TLS is accepted."
+  }
+  assert {
+    condition     = google_dns_managed_zone.wrpi.dnssec_config[0].state == "on"
+    error_message = "The zone is not signed."
+  }
+  assert {
+    condition     = contains(google_dns_record_set.caa.rrdatas, "0 issue \"pki.goog\"") && length(google_dns_record_set.caa.rrdatas) == 2
+    error_message = "Others than Google may issue a certificate."
+  }
+}
+
+run "every_request_is_throttled" {
+  assert {
+    condition     = length([for rule in google_compute_security_policy.wrpi.rule : rule if rule.action == "throttle"]) == 2
+    error_message = "Requests with or without credentials are not throttled."
+  }
+  assert {
+    condition = alltrue([
+      for rule in google_compute_security_policy.wrpi.rule :
+      one(rule.rate_limit_options).exceed_action == "deny(429)" && one(rule.rate_limit_options).enforce_on_key == "IP"
+      if rule.action == "throttle"
+    ])
+    error_message = "A client that asks too often is not told so."
+  }
+  assert {
+    condition     = google_compute_security_policy.wrpi.adaptive_protection_config[0].layer_7_ddos_defense_config[0].enable
+    error_message = "Adaptive protection is off."
+  }
+}
+
+run "tags_of_own_images_cannot_be_moved" {
+  assert {
+    condition     = google_artifact_registry_repository.own.docker_config[0].immutable_tags
+    error_message = "A tag may be moved."
+  }
+}
+
+run "it_is_watched_from_outside" {
+  assert {
+    condition     = google_monitoring_uptime_check_config.api.http_check[0].use_ssl && google_monitoring_uptime_check_config.api.http_check[0].validate_ssl
+    error_message = "A bad certificate is not noticed."
+  }
+  assert {
+    condition = alltrue([
+      for policy in [google_monitoring_alert_policy.unreachable, google_monitoring_alert_policy.certificate] :
+      policy.notification_channels == tolist([google_monitoring_notification_channel.email.id])
+    ])
+    error_message = "An alert reaches nobody."
+  }
+  assert {
+    condition     = length(google_billing_budget.wrpi.threshold_rules) == 3
+    error_message = "The budget does not warn."
+  }
+}

@@ -1,0 +1,205 @@
+"""The cluster under trial: kubectl, the objects of the trial's own, and the copy of k8s/ that is applied."""
+
+import base64
+import contextlib
+import json
+import os
+import re
+import secrets
+import subprocess
+import time
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parent
+KUBECTL = os.environ.get("KUBECTL", "kubectl")
+IMAGE = os.environ.get("CLUSTER_TEST_IMAGE") or re.search(
+    r"^PYTHON_IMAGE=(\S+)$", (HERE / "versions.env").read_text(), re.MULTILINE
+)[1]
+# The namespace with the load and the probes, which also says whose the namespace wrpi is.
+OURS = "wrpi-cluster-test"
+MARK = "wrpi-cluster-test"
+API = "app.kubernetes.io/component=api"
+REDIS = "app.kubernetes.io/component=redis"
+
+
+class Failed(Exception):
+    """A command that did not succeed, with what it said."""
+
+
+class Cluster:
+    """kubectl with the context of the trial."""
+
+    def __init__(self, context, *arguments):
+        self.context = context
+        self.command = [KUBECTL, f"--context={context}", *arguments]
+
+    def run(self, *arguments, **options):
+        """What kubectl prints on standard output; raises `Failed` when it fails."""
+        result = self.attempt(*arguments, **options)
+        if result.returncode != 0:
+            raise Failed(f"kubectl {' '.join(map(str, arguments))}: {result.stderr.strip()}")
+        return result.stdout
+
+    def attempt(self, *arguments, timeout=600, **options):
+        return subprocess.run([*self.command, *arguments], capture_output=True, text=True, timeout=timeout, **options)
+
+    def shell(self, script, cwd):
+        """Runs a script in which kubectl has the trial's context."""
+        bin = cwd / "bin"
+        bin.mkdir(exist_ok=True)
+        shim = bin / "kubectl"
+        shim.write_text(f'#!/bin/sh\nexec {" ".join(self.command)} "$@"\n')
+        shim.chmod(0o755)
+        environment = os.environ | {"PATH": f"{bin}:{os.environ['PATH']}"}
+        return subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script], cwd=cwd, env=environment, capture_output=True, text=True, timeout=900
+        )
+
+    def get(self, *arguments):
+        return json.loads(self.run("get", *arguments, "--output=json"))
+
+    def in_wrpi(self, *arguments, **options):
+        return self.run("--namespace=wrpi", *arguments, **options)
+
+    def pods(self, selector):
+        """The pods that are not on their way out."""
+        found = self.get("pods", "--namespace=wrpi", f"--selector={selector}")["items"]
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def namespace(self, name):
+        """The namespace, or None."""
+        found = self.get("namespaces", f"--field-selector=metadata.name={name}")["items"]
+        return found[0] if found else None
+
+    def apply(self, *objects):
+        self.run("apply", "--filename=-", input=yaml.safe_dump_all(objects))
+
+    def settle(self):
+        """Waits until every API pod and Redis are as they are to be, and what is replaced is gone."""
+        for deployment in ("redis", "api"):
+            self.in_wrpi("rollout", "status", f"deployment/{deployment}", "--timeout=10m")
+
+        def is_quiet():
+            found = self.get("pods", "--namespace=wrpi", f"--selector={API}")["items"]
+            scaler = self.get("horizontalpodautoscaler/api", "--namespace=wrpi")
+            return len(found) >= scaler["spec"]["minReplicas"] and all(is_ready(pod) for pod in found)
+
+        eventually("all API pods are ready and old ones are gone", is_quiet)
+
+    def execute(self, pod, script, *arguments, namespace=OURS, input=""):
+        """Runs a script of this directory in a pod that has Python; returns what it prints, as JSON."""
+        command = ("exec", f"--namespace={namespace}", "--stdin", pod, "--", "python3", "-c", (HERE / script).read_text())
+        return json.loads(self.run(*command, *arguments, input=input))
+
+
+def is_ready(pod):
+    conditions = {found["type"]: found["status"] for found in pod["status"].get("conditions", [])}
+    return "deletionTimestamp" not in pod["metadata"] and conditions.get("Ready") == "True"
+
+
+def eventually(what, condition, seconds=300):
+    """Returns what `condition` returns once that is true. A command that fails is not yet true."""
+    end, said = time.monotonic() + seconds, ""
+    while True:
+        try:
+            if found := condition():
+                return found
+        except (Failed, AssertionError) as error:
+            said = f": {error}"
+        assert time.monotonic() < end, f"waited {seconds} s in vain until {what}{said}"
+        time.sleep(0.5)
+
+
+class Tree:
+    """A copy of what is applied, with passwords of its own, changed by the tests as docs/kubernetes.md says."""
+
+    def __init__(self, directory):
+        self.root = directory
+        self.k8s = directory / "k8s"
+        files = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "k8s", "docs", "Makefile"],
+            cwd=ROOT, check=True, capture_output=True, text=True,
+        ).stdout.split("\0")
+        for name in filter(None, files):
+            if "/tests/" not in name and (ROOT / name).exists():
+                (directory / name).parent.mkdir(parents=True, exist_ok=True)
+                (directory / name).write_bytes((ROOT / name).read_bytes())
+                (directory / name).chmod((ROOT / name).stat().st_mode)
+        self.password = secrets.token_urlsafe(18)
+
+    def make_secrets(self, **variables):
+        environment = {"PATH": os.environ["PATH"], "APP_PASSWORD": self.password} | variables
+        subprocess.run([self.k8s / "make-secrets.sh"], env=environment, check=True, capture_output=True)
+
+    def secret(self, name):
+        return dict(line.split("=", 1) for line in (self.k8s / "secrets.env").read_text().splitlines())[name]
+
+    @contextlib.contextmanager
+    def changed(self, name, *changes):
+        """With `(old, new)` replaced in a file, until the end of the block."""
+        file = self.k8s / name
+        before = file.read_text()
+        text = before
+        for old, new in changes:
+            assert old in text, f"{name} has no {old!r}"
+            text = text.replace(old, new)
+        file.write_text(text)
+        try:
+            yield
+        finally:
+            file.write_text(before)
+
+    def with_component(self, name):
+        return self.changed(
+            "kustomization.yaml", ("# components:\n", "components:\n"),
+            (f"#   - components/{name}\n", f"  - components/{name}\n"),
+        )
+
+    def image(self, name):
+        """An image as the manifests name it: (place, tag)."""
+        images = yaml.safe_load((self.k8s / "kustomization.yaml").read_text())["images"]
+        (found,) = (found for found in images if found["name"] == name)
+        return found["newName"], found["newTag"]
+
+    def documented(self, comment, file="docs/kubernetes.md"):
+        """The commands of a code block in the docs that come after a comment that begins so, up to an empty line."""
+        text = (ROOT / file).read_text()
+        found = re.search(rf"^# {re.escape(comment)}.*\n((?:#.*\n)*)((?:(?!```|#).+\n)+)", text, re.MULTILINE)
+        assert found, f"{file} has no command for {comment!r}"
+        return found[2]
+
+
+def decoded(secret):
+    return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+
+
+def pod(name, namespace, labels, **spec):
+    """A pod with Python that keeps to the restricted standard and waits to be told what to do."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "securityContext": {
+                "runAsNonRoot": True, "runAsUser": 65532, "runAsGroup": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [{
+                "name": "python",
+                "image": IMAGE,
+                "imagePullPolicy": "IfNotPresent",
+                "command": ["python3", "-m", "http.server", "7777", "--directory", "/tmp"],
+                "resources": {
+                    "requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"},
+                },
+                "securityContext": {
+                    "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+                },
+            }],
+        } | spec,
+    }

@@ -1,0 +1,179 @@
+"""The trial on a real cluster: what is set up for it, the load, and the table at the end.
+
+Tests run in the order of their files' names; what one leaves is where the next begins: docs/kubernetes.md from top to
+bottom.
+"""
+
+import json
+import os
+import subprocess
+
+import pytest
+from cluster import HERE, IMAGE, KUBECTL, MARK, OURS, Cluster, Failed, Tree, eventually, pod
+
+ROWS = []
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """The cluster that CLUSTER_CONTEXT names, with the namespace of the trial's own; both namespaces go at the end."""
+    context = os.environ.get("CLUSTER_CONTEXT")
+    if not context:
+        pytest.exit("CLUSTER_CONTEXT is not set: it names the kubectl context of the cluster to try this on", 2)
+    cluster = Cluster(context)
+    found, ours = cluster.namespace("wrpi"), cluster.namespace(OURS)
+    if found and not (ours and MARK in found["metadata"]["labels"]):
+        pytest.exit(f"{context} has a namespace wrpi that this trial did not make; it stays untouched", 2)
+    remove(cluster)
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OURS, "labels": {MARK: "made"}}})
+    yield cluster
+    if not os.environ.get("CLUSTER_KEEP"):
+        remove(cluster)
+
+
+def remove(cluster):
+    cluster.run("delete", "namespace", "wrpi", OURS, "--ignore-not-found", "--timeout=10m")
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory):
+    return Tree(tmp_path_factory.mktemp("tree"))
+
+
+@pytest.fixture
+def apply(cluster, tree):
+    """Applies the copy of k8s/: what kubectl said, as (standard output, standard error)."""
+
+    def run():
+        result = cluster.attempt("apply", "-k", tree.k8s)
+        if result.returncode != 0:
+            raise Failed(result.stderr)
+        # Whose it is, for the next trial. Nothing in k8s/ has this label, so it stays.
+        cluster.run("label", "namespace", "wrpi", f"{MARK}=made", "--overwrite")
+        return result.stdout, result.stderr
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def load_pod(cluster):
+    cluster.apply(pod("load", OURS, {"app": "load"}))
+    cluster.run("wait", f"--namespace={OURS}", "--for=condition=Ready", "pod/load", "--timeout=5m")
+    return "load"
+
+
+class Load:
+    """A load as a context: it runs until the end of the block, and then nothing may have failed."""
+
+    def __init__(self, cluster, pod, password, row, port=80, tls=False, rate=40):
+        self.settings = {"host": "api.wrpi", "port": port, "tls": tls, "password": password, "rate": rate}
+        self.command = [*cluster.command, "exec", f"--namespace={OURS}", "--stdin", pod, "--", "python3", "-u", "-c"]
+        self.row = row
+        self.report = None
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            [*self.command, (HERE / "load.py").read_text()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.say(json.dumps(self.settings))
+        assert self.process.stdout.readline() == "started\n", "the load did not start"
+        return self
+
+    def say(self, line):
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+
+    def mark(self):
+        """Notes the moment, by the clock of the load."""
+        self.say("mark")
+
+    def __exit__(self, kind, *_):
+        try:
+            self.say("stop")
+            last = self.process.stdout.readline()
+        finally:
+            self.process.stdin.close()
+            self.process.wait(60)
+        if kind is None:
+            self.report = json.loads(last)
+            self.row["sent"] = self.row.get("sent", 0) + self.report["sent"]
+            self.row["failed"] = self.row.get("failed", 0) + self.report["failed"]
+            self.row["gap"] = max(self.row.get("gap", 0), self.report["gap"])
+            assert self.report["sent"] > 0 and self.report["failures"] == {}
+
+    def until_next_reading(self):
+        """Seconds from the mark to the first new reading after it."""
+        (mark,) = self.report["marks"]
+        return next(seen for seen, _ in self.report["readings"] if seen > mark) - mark
+
+
+@pytest.fixture
+def row(request):
+    """The test's row in the table: sent, failed, gap and a note."""
+    return request.node.stash.setdefault(ROW, {})
+
+
+@pytest.fixture
+def load(cluster, load_pod, tree, row):
+    """Makes a load, with the password there is unless told otherwise."""
+    return lambda password=None, **options: Load(cluster, load_pod, password or tree.password, row, **options)
+
+
+@pytest.fixture
+def settled(cluster):
+    """The system as it is to be, before the test."""
+    cluster.settle()
+
+
+@pytest.fixture(scope="session")
+def enforces_policies(cluster, load_pod):
+    """Whether the cluster enforces network policies, as a pod of the trial's own shows, which lets nobody in."""
+    cluster.apply(
+        pod("closed", OURS, {"app": "closed"}),
+        {
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "closed", "namespace": OURS},
+            "spec": {"podSelector": {"matchLabels": {"app": "closed"}}, "policyTypes": ["Ingress"]},
+        },
+    )
+    cluster.run("wait", f"--namespace={OURS}", "--for=condition=Ready", "pod/closed", "--timeout=5m")
+    address = f"{cluster.get('pod/closed', f'--namespace={OURS}')['status']['podIP']}:7777"
+    try:
+        eventually("a pod is closed", lambda: not cluster.execute(load_pod, "probe.py", address)[address], seconds=60)
+    except AssertionError:
+        return False
+    return True
+
+
+ROW = pytest.StashKey()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.when == "call" or report.outcome != "passed" and report.when == "setup":
+        row = item.stash.get(ROW, {})
+        skipped = report.longrepr[2].removeprefix("Skipped: ") if report.skipped else None
+        name = item.originalname.removeprefix("test_").replace("_", " ")
+        if hasattr(item, "callspec"):
+            name += f" [{item.callspec.id}]"
+        ROWS.append((name, report.outcome, row | ({"note": skipped} if skipped else {})))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not ROWS:
+        return
+    cluster = Cluster(os.environ["CLUSTER_CONTEXT"])
+    versions = json.loads(cluster.run("version", "--output=json"))
+    nodes = cluster.get("nodes")["items"]
+    write = terminalreporter.write_line
+    write("")
+    write(f"Kubernetes {versions['serverVersion']['gitVersion']}, {len(nodes)} nodes with "
+          f"{nodes[0]['status']['nodeInfo']['containerRuntimeVersion']}; {KUBECTL} "
+          f"{versions['clientVersion']['gitVersion']}; load and probes in {IMAGE}")
+    write("")
+    write("| what | result | sent | failed | longest gap | seen |")
+    write("|---|---|---:|---:|---:|---|")
+    for name, outcome, row in ROWS:
+        gap = f"{row['gap']:.2f} s" if "gap" in row else ""
+        write(f"| {name} | {outcome} | {row.get('sent', '')} | {row.get('failed', '')} | {gap} | {row.get('note', '')} |")

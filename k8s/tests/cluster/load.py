@@ -1,0 +1,135 @@
+"""Runs in a pod: a constant load on the API through its Service, and what became of it.
+
+Open loop: each request is sent at its time, whatever became of those before it, and none is sent again. Every second one
+is on a connection of its own, the others on kept ones. Standard input brings the settings, a line of JSON; then `mark`
+and `stop`, a word a line. Standard output gets `started` with the first answer or failure, and at the end a line of JSON.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import json
+import socket
+import ssl
+import sys
+import time
+
+PATIENCE = 5  # seconds, for connecting and answering; a browser's user has gone long before
+
+
+class Load:
+    def __init__(self, host, port, tls, password, rate):
+        self.address = socket.gethostbyname(host), port  # a Service's: it stays
+        self.tls = insecure() if tls else None
+        credentials = base64.b64encode(f"any:{password}".encode()).decode()
+        self.head = f"GET /v0/wrpi HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {credentials}\r\n"
+        self.rate = rate
+        self.idle, self.sent, self.answered = [], 0, []
+        self.failures, self.readings, self.certificates, self.marks = {}, [], [], []
+
+    async def run(self, stop):
+        """Sends until `stop` is set; then waits for what is under way."""
+        start, tasks = time.monotonic(), set()
+        while not stop.is_set():
+            task = asyncio.create_task(self.ask(kept=self.sent % 2 == 0))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            self.sent += 1
+            await asyncio.sleep(max(0, start + self.sent / self.rate - time.monotonic()))
+        self.answered += [start, time.monotonic()]  # so that silence at either end counts as a gap
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def ask(self, kept):
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.exchange(kept)
+        except (OSError, EOFError, ValueError) as error:
+            said = f"{type(error).__name__} {error}".strip()
+            self.failures[said] = self.failures.get(said, 0) + 1
+
+    async def exchange(self, kept):
+        reader, writer = await self.connection() if kept else await self.connect()
+        try:
+            close = "" if kept else "Connection: close\r\n"
+            writer.write(f"{self.head}{close}\r\n".encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            length = next(int(line[15:]) for line in head.split("\r\n") if line.startswith("content-length:"))
+            body = await reader.readexactly(length)
+            status = head.split(" ", 2)[1]
+            if status != "200":
+                raise ValueError(f"status {status}")
+        except BaseException:
+            writer.close()
+            raise
+        self.answered.append(time.monotonic())
+        self.note(self.readings, json.loads(body)["latest_calculation_at"])
+        if kept and "connection: close" not in head:
+            self.idle.append((reader, writer))
+        else:
+            writer.close()
+
+    async def connection(self):
+        """A kept connection that the server has not closed meanwhile, or a new one."""
+        while self.idle:
+            reader, writer = self.idle.pop()
+            if not reader.at_eof() and not writer.is_closing():
+                return reader, writer
+            writer.close()
+        return await self.connect()
+
+    async def connect(self):
+        reader, writer = await asyncio.open_connection(*self.address, ssl=self.tls)
+        if self.tls:
+            certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            self.note(self.certificates, hashlib.sha256(certificate).hexdigest())
+        return reader, writer
+
+    @staticmethod
+    def note(changes, value):
+        """Adds the value with the time at which it was first seen."""
+        if value not in (known for _, known in changes):
+            changes.append((time.monotonic(), value))
+
+    def summary(self):
+        times = sorted(self.answered)
+        return {
+            "sent": self.sent,
+            "failed": sum(self.failures.values()),
+            "failures": self.failures,
+            "gap": max(later - earlier for earlier, later in zip(times, times[1:])),
+            "readings": self.readings,
+            "certificates": self.certificates,
+            "marks": self.marks,
+            "ended": time.monotonic(),
+        }
+
+
+def insecure():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+async def main():
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    lines = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    load = Load(**json.loads(await lines.readline()))
+    running = asyncio.create_task(load.run(stop))
+    while not (load.answered or load.failures or running.done()):
+        await asyncio.sleep(0.01)
+    print("started", flush=True)
+    async for line in lines:
+        if line.strip() == b"mark":
+            load.marks.append(time.monotonic())
+        else:
+            break
+    stop.set()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    print(json.dumps(load.summary()), flush=True)
+
+
+asyncio.run(main())

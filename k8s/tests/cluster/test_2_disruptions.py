@@ -1,0 +1,79 @@
+"""What happens to pods and nodes, under load: no request fails."""
+
+import json
+
+import pytest
+from cluster import API, REDIS, eventually
+
+pytestmark = pytest.mark.usefixtures("settled")
+
+
+def test_no_request_fails_in_a_rolling_restart(cluster, load):
+    with load():
+        cluster.in_wrpi("rollout", "restart", "deployment/api")
+        cluster.settle()
+
+
+def test_no_request_fails_when_a_pod_is_deleted(cluster, load):
+    with load():
+        cluster.in_wrpi("delete", "pod", cluster.pods(API)[0]["metadata"]["name"])
+        cluster.settle()
+
+
+def test_no_request_fails_when_every_pod_of_a_node_is_evicted(cluster, load, row):
+    """The node is cordoned if pods can go elsewhere. The budget of API pods holds evictions up, which are tried again."""
+    nodes = [node for node in cluster.get("nodes")["items"]
+             if not node["spec"].get("unschedulable") and not node["spec"].get("taints")]
+    node = cluster.pods(API)[0]["spec"]["nodeName"]
+    evicted = [pod for selector in (API, REDIS) for pod in cluster.pods(selector) if pod["spec"]["nodeName"] == node]
+    with load():
+        if len(nodes) > 1:
+            cluster.run("cordon", node)
+        try:
+            for found in evicted:
+                name = found["metadata"]["name"]
+                eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": "wrpi"}}
+                path = f"/api/v1/namespaces/wrpi/pods/{name}/eviction"
+                eventually(f"{name} is evicted", lambda path=path, eviction=eviction: cluster.run(
+                    "create", f"--raw={path}", "--filename=-", input=json.dumps(eviction)))
+            cluster.settle()
+        finally:
+            cluster.run("uncordon", node)
+    row["note"] = f"{len(evicted)} pods, {'to another node' if len(nodes) > 1 else 'one node alone'}"
+
+
+def test_no_request_fails_when_redis_is_deleted(cluster, load, row):
+    (redis,) = cluster.pods(REDIS)
+    with load() as running:
+        running.mark()
+        cluster.in_wrpi("delete", "pod", redis["metadata"]["name"])
+        wait_for_a_reading(cluster)
+    row["note"] = f"next reading after {running.until_next_reading():.0f} s"
+
+
+def test_no_request_fails_when_the_process_of_redis_ends(cluster, load, row):
+    (redis,) = cluster.pods(REDIS)
+    name = redis["metadata"]["name"]
+
+    def restarts():
+        (status,) = cluster.get(f"pod/{name}", "--namespace=wrpi")["status"]["containerStatuses"]
+        return status["restartCount"]
+
+    before = restarts()
+    with load() as running:
+        running.mark()
+        cluster.in_wrpi("exec", name, "--container=redis", "--", "sh", "-c", "kill 1")
+        eventually("the container is started again", lambda: restarts() > before)
+        wait_for_a_reading(cluster)
+    row["note"] = f"next reading after {running.until_next_reading():.0f} s"
+
+
+def wait_for_a_reading(cluster):
+    """Until a job of the CronJob that begins from here on has stored one."""
+    known = {job["metadata"]["name"] for job in jobs(cluster)}
+    eventually("the CronJob has stored a reading", lambda: [
+        job for job in jobs(cluster) if job["metadata"]["name"] not in known and job["status"].get("succeeded")])
+
+
+def jobs(cluster):
+    return cluster.get("jobs", "--namespace=wrpi")["items"]

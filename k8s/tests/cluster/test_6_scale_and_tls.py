@@ -1,0 +1,73 @@
+"""Ten pods, and HTTPS with a certificate made by hand."""
+
+import subprocess
+
+import pytest
+from cluster import API, ROOT, eventually
+
+pytestmark = pytest.mark.usefixtures("settled")
+
+
+def test_ten_pods_are_rolled_twice_within_the_quota(cluster, tree, apply, load):
+    def refusals():
+        events = cluster.get("events", "--namespace=wrpi", "--field-selector=reason=FailedCreate")["items"]
+        return [event["message"] for event in events if "exceeded quota" in event["message"]]
+
+    with load():
+        with tree.changed("base/api/horizontal-pod-autoscaler.yaml", ("minReplicas: 2", "minReplicas: 10")):
+            apply()
+            eventually("there are ten pods", lambda: len(cluster.pods(API)) >= 10)
+            cluster.settle()
+            for _ in range(2):
+                cluster.in_wrpi("rollout", "restart", "deployment/api")
+                cluster.in_wrpi("rollout", "status", "deployment/api", "--timeout=20m")
+            cluster.settle()
+        apply()
+        cluster.in_wrpi("scale", "deployment/api", "--replicas=2")  # the autoscaler does it only where it has metrics
+        eventually("there are two pods again", lambda: len(cluster.pods(API)) == 2)
+        cluster.settle()
+    assert refusals() == []
+
+
+def certificate(directory, name):
+    """A chain and a key, by the documented command but for the name."""
+    text = (ROOT / "docs/https.md").read_text()
+    begin = text.index("openssl req -x509")
+    command = text[begin:text.index("```", begin)].replace("wrpi.example.com", name)
+    subprocess.run(["sh", "-euc", command], cwd=directory, check=True, capture_output=True)
+
+
+def documented(beginning):
+    """A command of docs/https.md, to the end of its code block."""
+    text = (ROOT / "docs/https.md").read_text()
+    begin = text.index(beginning)
+    return text[begin:text.index("```", begin)]
+
+
+def test_https_serves_a_certificate_made_by_hand_and_its_successor_under_load(cluster, tree, apply, load, row):
+    certificate(tree.root, "before.example.com")
+    create = next(line for line in documented("kubectl -n wrpi create secret tls").splitlines() if "create secret" in line)
+    result = cluster.shell(create, tree.root)
+    assert result.returncode == 0, result.stderr
+    with tree.with_component("tls"):
+        with load():  # plain HTTP redirects from the first pod on that has the certificate
+            pass
+        apply()
+        cluster.settle()
+        with load(port=443, tls=True) as running:
+            running.mark()
+            certificate(tree.root, "after.example.com")
+            renew = documented("kubectl -n wrpi create secret tls wrpi-tls --cert=fullchain.pem --key=key.pem --dry-run")
+            result = cluster.shell(renew, tree.root)
+            assert result.returncode == 0 and result.stderr == "", result.stderr
+            wait_for_the_new_one(cluster)
+        (mark,) = running.report["marks"]
+        assert len(running.report["certificates"]) == 2
+        row["note"] = f"the new certificate is served after {running.report['certificates'][1][0] - mark:.0f} s at the earliest"
+    cluster.in_wrpi("delete", "secret/wrpi-tls")
+
+
+def wait_for_the_new_one(cluster):
+    """Until every pod has said that it took it."""
+    eventually("every pod has the new certificate", lambda: all(
+        "certificate changed" in cluster.in_wrpi("logs", pod["metadata"]["name"]) for pod in cluster.pods(API)), 300)

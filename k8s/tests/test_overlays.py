@@ -1,0 +1,237 @@
+"""The overlays for Google Cloud: each value has its place, and fits what infra/ makes."""
+
+import hashlib
+import http.server
+import json
+import os
+import re
+import secrets
+import ssl
+import subprocess
+import threading
+
+import pytest
+import yaml
+from conftest import K8S, NEWEST, OVERLAYS, Objects, build, values_of
+
+GKE, MEMORYSTORE = OVERLAYS
+INFRA = K8S.parent / "infra"
+
+
+@pytest.fixture(scope="module")
+def values():
+    """Values that are nowhere else."""
+    names = values_of(K8S / "overlays/gke/values.env.example")
+    return {name: f"{name}-{secrets.token_hex(4)}" for name in names}
+
+
+@pytest.fixture(scope="module")
+def gke(kubectls, tree, values):
+    """The objects of overlays/gke with those values."""
+    root = tree(GKE)
+    (root / "values.env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    return Objects(GKE, {(GKE, NEWEST): build(kubectls[NEWEST], root)})
+
+
+@pytest.mark.parametrize(("overlay", "file"), [
+    (GKE, "values.env"), (MEMORYSTORE, "values/redis.env"), (MEMORYSTORE, "values/ca.pem"),
+])
+def test_without_values_the_build_stops(kubectls, tree, overlay, file):
+    root = tree(overlay)
+    (root / file).unlink()
+    result = subprocess.run([kubectls[NEWEST], "kustomize", root], capture_output=True, text=True)
+    assert result.returncode != 0 and file.rpartition("/")[2] in result.stderr
+    assert result.stdout == ""
+
+
+def test_every_value_has_its_place(gke, values):
+    gateway = gke.one("Gateway", "wrpi")
+    assert gateway["metadata"]["annotations"] == {"networking.gke.io/certmap": values["certificate-map"]}
+    assert gateway["spec"]["addresses"] == [{"type": "NamedAddress", "value": values["address"]}]
+    assert gke.one("GCPBackendPolicy", "api")["spec"]["default"]["securityPolicy"] == values["security-policy"]
+    assert [route["spec"]["hostnames"] for route in gke.of("HTTPRoute")] == [[values["domain"]]] * 2
+    rules = [rule for found in gke.of("Rules") for group in found["spec"]["groups"] for rule in group["rules"]]
+    alerts = [rule["annotations"] for rule in rules if "alert" in rule]
+    assert alerts
+    for annotations in alerts:
+        assert annotations["runbook_url"].startswith(f"{values['runbook']}#")
+        assert annotations["dashboard_url"] == values["dashboard"]
+
+
+def test_no_other_value_is_left(gke):
+    text = yaml.safe_dump_all(gke)
+    assert not re.search(r"PROJECT_ID|example\.com|OWNER", text)
+    assert not [found for found in gke.of("ConfigMap") if found["metadata"]["name"].startswith("values")]
+
+
+def test_images_come_from_the_values(gke, values):
+    images = {(name, container["image"]) for name, _, container in gke.containers()}
+    assert images == {(name, values[f"{name}-image"]) for name in ("api", "updater", "redis")}
+
+
+def test_a_gateway_without_old_tls_and_with_hsts_once(gke, values):
+    assert gke.one("GCPGatewayPolicy", "wrpi")["spec"] == {
+        "default": {"sslPolicy": values["ssl-policy"]},
+        "targetRef": {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "wrpi"},
+    }
+    (rule,) = gke.one("HTTPRoute", "api")["spec"]["rules"]
+    (filter_,) = rule["filters"]
+    assert filter_ == {"type": "ResponseHeaderModifier", "responseHeaderModifier": {
+        "set": [{"name": "Strict-Transport-Security", "value": "max-age=31536000"}],
+    }}
+
+
+def test_pods_read_the_secrets_that_infra_lets_them_read(gke, values):
+    """Each SecretProviderClass is named as the account that uses it."""
+    body = re.search(r"^  readers = {\n(.*?)^  }", (INFRA / "secrets.tf").read_text(), re.MULTILINE | re.DOTALL)[1]
+    readers = re.findall(r"^ +([\w-]+) += \[(.*)\]$", body, re.MULTILINE)
+    used = set()
+    for found in gke.of("SecretProviderClass"):
+        assert found["spec"]["provider"] == "gke"
+        for secret in yaml.safe_load(found["spec"]["parameters"]["secrets"]):
+            resource = re.fullmatch(r"projects/(.+)/secrets/wrpi-(.+)/versions/latest", secret["resourceName"])
+            assert resource[1] == values["project"]
+            used.add((resource[2], found["metadata"]["name"]))
+    assert used == {(name, account) for name, accounts in readers for account in re.findall(r'"(\w+)"', accounts)}
+    for name, template in gke.pods().items():
+        (volume,) = (volume for volume in template["spec"]["volumes"] if "csi" in volume)
+        assert volume["csi"]["volumeAttributes"] == {"secretProviderClass": template["spec"]["serviceAccountName"]} == {
+            "secretProviderClass": name,
+        }
+
+
+def test_the_api_finds_both_passwords_beside_each_other(gke):
+    found = yaml.safe_load(gke.one("SecretProviderClass", "api")["spec"]["parameters"]["secrets"])
+    assert {secret["path"] for secret in found} == {"app", "app-previous", "redis"}
+
+
+def test_the_deployer_is_bound_to_its_role_and_to_no_other(gke, values):
+    (binding,) = gke.of("RoleBinding")
+    assert not gke.of("ClusterRoleBinding")
+    assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "wrpi-deployer"}
+    deployer = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": values["deployer"]}
+    assert binding["subjects"] == [deployer]
+
+
+def test_memorystore_takes_the_place_of_redis(manifests):
+    objects = Objects(MEMORYSTORE, manifests)
+    given = values_of(K8S / "tests/memorystore.env")
+    config = objects.one("ConfigMap", "redis")["data"]
+    assert given.items() <= config.items() and config["tls"] == "true"
+    (rule,) = objects.one("NetworkPolicy", "redis-clients")["spec"]["egress"]
+    assert rule["to"] == [{"ipBlock": {"cidr": f"{given['host']}/32"}}]
+    assert {found["metadata"]["name"] for found in objects.of("SecretProviderClass")} == {"api", "updater"}
+
+
+# make gke-values, with a real registry's answers over TLS
+
+MANIFEST = json.dumps({"schemaVersion": 2, "manifests": []}).encode()
+TOKEN = secrets.token_hex(16)
+
+
+class Registry(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        known = self.headers["Authorization"] == f"Bearer {TOKEN}" and "/unknown/" not in self.path
+        self.send_response(200 if known else 404)
+        self.end_headers()
+        self.wfile.write(MANIFEST if known else b"")
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def registry(tmp_path):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-keyout", tmp_path / "key.pem", "-out", tmp_path / "ca.pem"],
+        check=True, capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+        server.asked = []
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def outputs(registry):
+    """Every output that infra/ declares, in the form of `terraform output -json`."""
+    names = re.findall(r'^output "(\w+)"', (INFRA / "outputs.tf").read_text(), re.MULTILINE)
+    found = {name: {"sensitive": False, "type": "string", "value": f"{name}-{secrets.token_hex(4)}"} for name in names}
+    place = f"localhost:{registry.server_address[1]}/my-project"
+    found["releases"]["value"], found["docker_hub"]["value"] = f"{place}/ghcr/owner/name", f"{place}/docker-hub/library"
+    found["redis"]["value"] = None
+    return found
+
+
+@pytest.fixture
+def make_values(tree, tmp_path):
+    """Runs the script in a copy; `gcloud` is one that hands out the token that the registry knows."""
+    overlays = tree(GKE).parent
+    (overlays / "gke/values.env").unlink()
+    gcloud = tmp_path / "bin/gcloud"
+    gcloud.parent.mkdir()
+
+    def run(outputs, logged_in=True, **environment):
+        echo = "echo" if logged_in else "! echo"
+        gcloud.write_text(f'#!/bin/sh\n[ "$*" = "auth print-access-token" ] && {echo} {TOKEN}\n')
+        gcloud.chmod(0o755)
+        environment = os.environ | {
+            "PATH": f"{gcloud.parent}:{os.environ['PATH']}",
+            "CURL_CA_BUNDLE": str(tmp_path / "ca.pem"),
+            "VERSION": "1.2.3",
+        } | environment
+        result = subprocess.run(
+            [overlays / "make-gke-values.sh"],
+            input=json.dumps(outputs), env=environment, capture_output=True, text=True,
+        )
+        return overlays, result
+
+    return run
+
+
+def test_the_values_are_the_outputs_and_the_digests(make_values, outputs, registry):
+    overlays, result = make_values(outputs)
+    assert result.returncode == 0, result.stderr
+    values = values_of(overlays / "gke/values.env")
+    assert values.keys() == values_of(K8S / "overlays/gke/values.env.example").keys()
+    for name in ("project", "domain", "address", "certificate_map", "ssl_policy", "security_policy", "deployer"):
+        assert values[name.replace("_", "-")] == outputs[name]["value"]
+    digest = hashlib.sha256(MANIFEST).hexdigest()
+    assert values["api-image"] == f"{outputs['releases']['value']}/wrpi-api@sha256:{digest}"
+    assert values["redis-image"] == f"{outputs['docker_hub']['value']}/redis@sha256:{digest}"
+    images = yaml.safe_load((K8S / "kustomization.yaml").read_text())["images"]
+    (redis,) = (image["newTag"] for image in images if image["name"] == "redis")
+    assert registry.asked == [
+        "/v2/my-project/ghcr/owner/name/wrpi-api/manifests/1.2.3",
+        "/v2/my-project/ghcr/owner/name/wrpi-updater/manifests/1.2.3",
+        f"/v2/my-project/docker-hub/library/redis/manifests/{redis}",
+    ]
+    assert not (overlays / "gke-memorystore/values/redis.env").exists()
+
+
+def test_memorystore_has_values_of_its_own(make_values, outputs):
+    outputs["redis"]["value"] = {"host": "10.0.0.3", "port": 6378, "ca": "one\ntwo"}
+    overlays, result = make_values(outputs)
+    assert result.returncode == 0, result.stderr
+    values = overlays / "gke-memorystore/values"
+    assert values_of(values / "redis.env") == {"host": "10.0.0.3", "port": "6378", "tls-any-name": "true"}
+    assert (values / "ca.pem").read_text() == "one\ntwo\n"
+
+
+@pytest.mark.parametrize("damage", ["output", "image", "login"])
+def test_without_all_of_it_no_values_are_written(make_values, outputs, damage):
+    options = {"logged_in": damage != "login"}
+    if damage == "output":
+        del outputs["certificate_map"]
+    if damage == "image":
+        options["IMAGES"] = outputs["releases"]["value"].replace("ghcr", "unknown")
+    overlays, result = make_values(outputs, **options)
+    assert result.returncode != 0 and "make gke-values: " in result.stderr
+    assert not (overlays / "gke/values.env").exists()
