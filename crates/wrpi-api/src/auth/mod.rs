@@ -3,6 +3,7 @@
 mod client_ip;
 mod throttle;
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
@@ -115,7 +116,7 @@ impl Authenticator {
         Self { passwords, throttle: limit.map(Throttle::new), client_ip, metrics }
     }
 
-    /// Authenticates a request by its headers, and notes on its connection that it did. The outcome is counted.
+    /// Authenticates a request that came at `now` by its headers, and notes it on the connection. The outcome is counted.
     ///
     /// # Errors
     ///
@@ -124,8 +125,9 @@ impl Authenticator {
         &self,
         headers: &HeaderMap,
         connection: &ConnectInfo,
+        now: Instant,
     ) -> Result<Authenticated, ApiError> {
-        match self.check(headers, connection) {
+        match self.check(headers, connection.peer(), now) {
             Ok(accepted) => {
                 if matches!(accepted, Accepted::Previous) {
                     self.metrics.auth_previous_password.inc();
@@ -143,19 +145,16 @@ impl Authenticator {
         }
     }
 
-    fn check(&self, headers: &HeaderMap, connection: &ConnectInfo) -> Result<Accepted, ApiError> {
-        let throttle = self.throttle.as_ref().map(|throttle| {
-            let client = self.client_ip.client(headers, connection.peer());
-            (throttle, client, Instant::now())
-        });
-        if let Some((throttle, client, now)) = throttle {
+    fn check(&self, headers: &HeaderMap, peer: IpAddr, now: Instant) -> Result<Accepted, ApiError> {
+        let throttle = self.throttle.as_ref().map(|throttle| (throttle, self.client_ip.client(headers, peer)));
+        if let Some((throttle, client)) = throttle {
             throttle.check(client, now)?;
         }
         let given = password_of(headers).ok_or(ApiError::Unauthenticated)?;
         if let Some(accepted) = self.passwords.find(&given) {
             return Ok(accepted);
         }
-        if let Some((throttle, client, now)) = throttle {
+        if let Some((throttle, client)) = throttle {
             throttle.record_wrong(client, &given, now)?;
         }
         Err(ApiError::Unauthenticated)
@@ -178,7 +177,7 @@ where
         let Some(connection) = parts.extensions.get::<Arc<ConnectInfo>>() else {
             unreachable!("the routes add it to every request")
         };
-        state.as_ref().authenticate(&parts.headers, connection)
+        state.as_ref().authenticate(&parts.headers, connection, Instant::now())
     }
 }
 
