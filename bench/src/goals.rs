@@ -99,7 +99,7 @@ fn saturation_rows(saturation: &Saturation) -> Vec<Row> {
     let against =
         |measure: &str, at_most, name, other| Row::median(measure, at_most, "", &saturation.ratios(name, other));
     vec![
-        against("CPU per request against bare hyper (constant body)", 1.10, API, HYPER),
+        against("CPU per request against bare hyper (same headers and body)", 1.15, API, HYPER),
         against("… against nginx `return 200` without authentication", 1.05, API, NGINX_RETURN),
         against("… against nginx static + `auth_basic`", 0.60, API, NGINX_STATIC),
         against("… against webdis, with Redis", 0.35, API, WEBDIS),

@@ -1,12 +1,13 @@
 //! What a user would pick instead, and the limit: all serve the same reading on the same core.
 
+use std::collections::BTreeSet;
 use std::fs::{create_dir, write};
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
-use wrpi_test::{Api, Service, basic, free_port};
+use wrpi_test::{Api, Response, Service, basic, free_port};
 
 use crate::machine::Cores;
 use crate::system::{BODY, System};
@@ -28,7 +29,7 @@ pub(crate) const API: &str = "wrpi-api";
 pub(crate) const NOT_MODIFIED: &str = "wrpi-api, 304";
 pub(crate) const NO_PASSWORD: &str = "wrpi-api, 401 without a password";
 pub(crate) const WRONG_PASSWORD: &str = "wrpi-api, 401 with a wrong password";
-pub(crate) const HYPER: &str = "bare hyper, constant body";
+pub(crate) const HYPER: &str = "bare hyper, the same answer";
 pub(crate) const NGINX_RETURN: &str = "nginx `return 200`, no authentication";
 pub(crate) const NGINX_STATIC: &str = "nginx static file + `auth_basic`";
 pub(crate) const WEBDIS: &str = "webdis + Redis";
@@ -49,7 +50,7 @@ impl Peers {
                 _servers: Vec::new(),
                 _directory: directory,
             };
-            peers.start_hyper(system);
+            peers.start_hyper(system)?;
             peers.start_nginx(system)?;
             peers.start_webdis(system)?;
             peers.start_aiohttp(system)?;
@@ -70,10 +71,16 @@ impl Peers {
         self.all().find(|target| target.name == name).with_context(|| format!("no {name}"))
     }
 
-    fn start_hyper(&mut self, system: &System) {
-        let (server, port) = start_hyper(&[]);
-        self.others.push(system.target(HYPER, port, vec![server.id()]));
+    fn start_hyper(&mut self, system: &System) -> Result<()> {
+        let [ok, ..] = &self.api;
+        let answer = ok.check()?;
+        let (server, port) = start_hyper(&[], &answer);
+        let hyper = system.target(HYPER, port, vec![server.id()]);
+        let same = hyper.becomes_right()?;
+        ensure!(without_date(&same) == without_date(&answer), "bare hyper sends {same:?}, not {answer:?}");
+        self.others.push(hyper);
         self._servers.push(server);
+        Ok(())
     }
 
     fn start_nginx(&mut self, system: &System) -> Result<()> {
@@ -171,9 +178,17 @@ fn start(command: Command) -> Service {
     Service::start(command, std::env::var("PATH").map(|path| ("PATH", path)))
 }
 
-/// Starts bare hyper, and gives its port. `wrapper` runs it, if given.
-pub(crate) fn start_hyper(wrapper: &[&str]) -> (Service, u16) {
+/// Starts bare hyper, which gives the same answer to every request, and tells its port. `wrapper` runs it, if given.
+pub(crate) fn start_hyper(wrapper: &[&str], answer: &Response) -> (Service, u16) {
     let port = free_port();
-    let arguments = [&format!("127.0.0.1:{port}"), BODY];
+    let address = format!("127.0.0.1:{port}");
+    let headers = without_date(answer).into_iter().filter(|(name, _)| *name != "content-length");
+    let arguments: Vec<_> = [&*address, &answer.body].into_iter().chain(headers.flat_map(<[_; 2]>::from)).collect();
     (Service::wrapped(wrapper, "bare_hyper", &arguments, [("", ""); 0]), port)
+}
+
+/// The headers of an answer but for its time.
+fn without_date(answer: &Response) -> BTreeSet<(&str, &str)> {
+    let headers = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    headers.filter(|(name, _)| *name != "date").collect()
 }

@@ -1,11 +1,10 @@
-//! The limit: what the HTTP library costs alone. A constant body for every request, nothing else; `bare_hyper
-//! ADDRESS BODY`.
+//! The limit: what the HTTP library costs alone. The same answer to every request, and nothing else: no time-out, no
+//! look at the request. `bare_hyper ADDRESS BODY [NAME VALUE]…`; the headers are the answer's.
 
 use std::convert::Infallible;
 
-use anyhow::Context;
-use http::Response;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use anyhow::{Context, Result};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::server::conn::http1;
@@ -14,20 +13,28 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().context("no address")?;
     let body = Bytes::from(arguments.next().context("no body")?);
+    let mut headers = HeaderMap::new();
+    while let Some(name) = arguments.next() {
+        // A value that is never freed is the cheapest to copy.
+        let value = arguments.next().context("a name without a value")?.leak();
+        headers.append(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_static(value));
+    }
     let listener = TcpListener::bind(&address).await?;
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let body = body.clone();
+        let (body, headers) = (body.clone(), headers.clone());
         let service = service_fn(move |_request| {
             let mut answer = Response::new(Full::new(body.clone()));
-            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *answer.headers_mut() = headers.clone();
             async { Ok::<_, Infallible>(answer) }
         });
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        let connection =
+            http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(connection);
     }
 }

@@ -4,10 +4,11 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wrpi_test::{Direction, Load, PATIENCE, Path, Proxy, eventually, free_port};
+use wrpi_test::{Direction, Flood, Load, PATIENCE, Path, Proxy, eventually, free_port};
 
 /// Serves each connection with `serve` in a thread of its own; gives the port.
 fn server(serve: fn(TcpStream)) -> u16 {
@@ -139,4 +140,33 @@ fn an_answer_that_breaks_off_and_a_refused_connection_are_failures() {
         assert_eq!(seen.failures.len() as u64, seen.sent);
         assert!(seen.failures.iter().all(|(_, failure)| failure.starts_with(what)), "{:?}", seen.failures);
     }
+}
+
+#[test]
+fn a_flood_opens_connections_that_begin_as_told_and_lets_go_of_those_that_the_server_ends() {
+    static READ: Mutex<[u64; 2]> = Mutex::new([0; 2]);
+    let port = server(|mut stream| {
+        // A connection that sends nothing ends with the flood.
+        let length = stream.read(&mut [0; 64]).unwrap();
+        READ.lock().unwrap()[usize::from(length == 4)] += 1;
+    });
+    let flood = Flood::of_bytes(&format!("127.0.0.1:{port}"), &[b"ping", b""], 1_000);
+    eventually(|| flood.opened(), |opened| *opened > 1_000);
+    let flooded = flood.stop();
+    assert!(flooded.rate <= 1_001.0, "{flooded:?}");
+    let [silent, pings] = eventually(|| *READ.lock().unwrap(), |read| read.iter().sum::<u64>() >= flooded.opened);
+    assert!(silent.abs_diff(pings) <= 2, "{silent} silent, {pings} others");
+}
+
+#[test]
+fn a_flood_holds_a_bounded_number_of_connections() {
+    const BOUND: u64 = 3_000;
+    static HELD: Mutex<Vec<TcpStream>> = Mutex::new(Vec::new());
+    let port = server(|stream| HELD.lock().unwrap().push(stream));
+    let began = Instant::now();
+    let flood = Flood::of_bytes(&format!("127.0.0.1:{port}"), &[b""], 10_000);
+    eventually(|| (flood.opened(), began.elapsed()), |(opened, time)| *opened >= BOUND && time.as_secs() >= 1);
+    assert_eq!(flood.opened(), BOUND);
+    HELD.lock().unwrap().clear();
+    eventually(|| flood.opened(), |opened| *opened > BOUND);
 }
