@@ -153,11 +153,13 @@ workflows: target/workflow-tools/ready ## the GitHub workflows: their schema, an
 
 KUBECTL ?= kubectl
 
+KUSTOMIZATION ?= k8s
+
 # Without the namespace a dry run cannot work.
 .PHONY: deploy
-deploy: ## k8s/ on the cluster that kubectl's context names, or nothing where the cluster would refuse an object
-	@if $(KUBECTL) get namespace wrpi >/dev/null 2>&1; then $(KUBECTL) apply -k k8s --dry-run=server >/dev/null; fi
-	$(KUBECTL) apply -k k8s
+deploy: ## KUSTOMIZATION (k8s) on the cluster that kubectl's context names, or nothing where the cluster would refuse an object
+	@if $(KUBECTL) get namespace wrpi >/dev/null 2>&1; then $(KUBECTL) apply -k $(KUSTOMIZATION) --dry-run=server >/dev/null; fi
+	$(KUBECTL) apply -k $(KUSTOMIZATION)
 
 .PHONY: k8s-test
 k8s-test: redis-server target/k8s-tools/ready ## the Kubernetes manifests: schemas, linters, and their rules

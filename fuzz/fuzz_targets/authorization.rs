@@ -1,4 +1,4 @@
-//! The Authorization header: the password is admitted in whatever form RFC 7617 allows, and nothing else is.
+//! The Authorization header: the password is accepted in every form that RFC 7617 allows, and nothing else is.
 #![no_main]
 
 use base64::Engine;
@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use wrpi_api::{Password, fuzzing::admits};
+use wrpi_api::{Password, fuzzing::has_password};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -43,18 +43,18 @@ impl Input<'_> {
 
 fuzz_target!(|input: Input| {
     let Some(password) = Password::new(input.password.into()) else { return };
-    let is_admitted = |headers: &[&[u8]]| {
+    let is_accepted = |headers: &[&[u8]]| {
         let values = headers.iter().map(|value| Some((AUTHORIZATION, HeaderValue::from_bytes(value).ok()?)));
-        values.collect::<Option<HeaderMap>>().is_some_and(|headers| admits(&password, &headers))
+        values.collect::<Option<HeaderMap>>().is_some_and(|headers| has_password(&headers, &password))
     };
     let right = input.basic(input.password);
     let edited = input.edited(right.clone());
-    assert!(is_admitted(&[&right]));
-    assert!(!is_admitted(&[&right, &right]) && !is_admitted(&[&right, &edited]) && !is_admitted(&[]));
+    assert!(is_accepted(&[&right]));
+    assert!(!is_accepted(&[&right, &right]) && !is_accepted(&[&right, &edited]) && !is_accepted(&[]));
     for wrong in [format!("{}x", input.password), input.password.repeat(2), input.password[..0].into()] {
-        assert!(!is_admitted(&[&input.basic(&wrong)]), "{wrong:?}");
+        assert!(!is_accepted(&[&input.basic(&wrong)]), "{wrong:?}");
     }
-    if is_admitted(&[&edited]) {
+    if is_accepted(&[&edited]) {
         let (scheme, encoded) = edited.split_at(6);
         assert!(scheme.eq_ignore_ascii_case(b"basic "));
         let encoded = encoded.trim_ascii();

@@ -13,7 +13,7 @@ from conftest import COMBINATIONS, K8S, MENU, NEWEST, OLDEST, OVERLAYS, label
 from kubernetes_validate.utils import latest_version
 
 # Kinds that Kubernetes itself does not have, each with what brings it. Nothing else may be unknown. The tests only read
-# them: no package that pip installs has their schemas.
+# them: pip installs no package with the schemas of those in the overlays.
 CUSTOM_KINDS = {
     "cert-manager.io/v1 Certificate": "components/tls-cert-manager",
     "cert-manager.io/v1 Issuer": "components/tls-cert-manager",

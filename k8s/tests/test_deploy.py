@@ -10,11 +10,12 @@ from conftest import K8S
 def deploy(tmp_path):
     """Runs `make deploy` where kubectl fails for arguments that `refused` matches; returns its status and the calls."""
 
-    def run(refused):
+    def run(refused, *arguments):
         kubectl, calls = tmp_path / "kubectl", tmp_path / "calls"
         kubectl.write_text(f'#!/bin/sh\necho "$*" >>"{calls}"\ncase "$*" in {refused}) exit 1 ;; esac\n')
         kubectl.chmod(0o755)
-        result = subprocess.run(["make", "deploy", f"KUBECTL={kubectl}"], cwd=K8S.parent, capture_output=True, text=True)
+        command = ["make", "deploy", f"KUBECTL={kubectl}", *arguments]
+        result = subprocess.run(command, cwd=K8S.parent, capture_output=True, text=True)
         return result.returncode, calls.read_text().splitlines()
 
     return run
@@ -25,6 +26,12 @@ NAMESPACE, DRY_RUN, APPLY = "get namespace wrpi", "apply -k k8s --dry-run=server
 
 def test_it_applies_what_the_cluster_would_take(deploy):
     assert deploy("nothing") == (0, [NAMESPACE, DRY_RUN, APPLY])
+
+
+def test_it_applies_an_overlay(deploy):
+    overlay = "k8s/overlays/gke"
+    calls = [call.replace("-k k8s", f"-k {overlay}") for call in (NAMESPACE, DRY_RUN, APPLY)]
+    assert deploy("nothing", f"KUSTOMIZATION={overlay}") == (0, calls)
 
 
 def test_it_applies_nothing_when_the_cluster_refuses_an_object(deploy):

@@ -35,9 +35,9 @@ impl ConnectInfo {
         self.authenticated.load(Relaxed)
     }
 
-    /// Notes a use: a request, or a part of a stream that the client had room for.
-    pub(crate) fn touch(&self) {
-        let since = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+    /// Notes a use at `now`: a request, or a part of a stream that the client had room for.
+    pub(crate) fn touch(&self, now: Instant) {
+        let since = u64::try_from((now - self.opened).as_millis()).unwrap_or(u64::MAX);
         self.used.store(since.max(1), Relaxed);
     }
 

@@ -1,31 +1,17 @@
-//! What the fuzz target of credentials calls: the parser, which no other crate sees.
+//! What the fuzz targets in `fuzz/` call: parsers of requests, which no other crate sees.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use http::HeaderMap;
-use prometheus::Registry;
-use tokio::sync::watch;
 
-use crate::auth::Authenticator;
-use crate::connect_info::ConnectInfo;
-use crate::metrics::Metrics;
-use crate::{ClientIpSource, Password, Passwords};
+use crate::{ClientIpSource, Password, auth};
 
-/// An authenticator without a throttle, for any number of requests.
-pub struct Credentials(Authenticator);
+/// Whether a request with `headers` has the password.
+pub fn has_password(headers: &HeaderMap, password: &Password) -> bool {
+    auth::password_of(headers).is_some_and(|given| password.equals(&given).into())
+}
 
-impl Credentials {
-    /// Accepts `password`.
-    pub fn new(password: Password) -> Self {
-        let (_, readings) = watch::channel(None);
-        let Ok(metrics) = Metrics::register(Registry::new(), readings) else { unreachable!("the registry is empty") };
-        let passwords = Passwords { current: password, previous: None };
-        Self(Authenticator::new(passwords, None, ClientIpSource::Connection, Arc::new(metrics)))
-    }
-
-    /// Whether a request with `headers` has the password.
-    pub fn accept(&self, headers: &HeaderMap) -> bool {
-        self.0.authenticate(headers, &ConnectInfo::new(IpAddr::V4(Ipv4Addr::LOCALHOST))).is_ok()
-    }
+/// The address of the client that sent a request with `headers` on a connection from `peer`.
+pub fn client(source: &ClientIpSource, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+    source.client(headers, peer)
 }

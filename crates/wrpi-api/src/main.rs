@@ -3,7 +3,6 @@
 use std::env::{args_os, var_os};
 use std::process::ExitCode;
 
-use prometheus::Registry;
 use tokio::sync::watch;
 use wrpi_api::{AppState, Listeners, Settings, healthcheck, serve};
 use wrpi_core::cli::{Cli, Command};
@@ -24,9 +23,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(settings: Settings, log: &telemetry::Log, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let registry = Registry::new();
-    log.register(&registry)?;
-    settings.http.warn_of_public_admin();
+    let registry = log.registry()?;
     let metrics = feed::Metrics::register(&registry)?;
     let (sender, readings) = watch::channel(None);
     let mut tasks = Tasks::default();

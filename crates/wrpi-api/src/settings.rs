@@ -156,7 +156,7 @@ impl HttpSettings {
     }
 
     /// Logs a warning if the admin listener can be reached where a public one can.
-    pub fn warn_of_public_admin(&self) {
+    pub(crate) fn warn_of_public_admin(&self) {
         let ip = self.admin.ip();
         if let Some((_, public)) = self.public().find(|(_, public)| !ip.is_loopback() && overlap(ip, public.ip())) {
             let (admin, public) = (self.admin.to_string(), public.to_string());

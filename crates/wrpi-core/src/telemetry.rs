@@ -81,13 +81,15 @@ pub struct Log {
 }
 
 impl Log {
-    /// Counts dropped lines in `registry`.
+    /// A registry for the metrics of the process: it has that of dropped lines.
     ///
     /// # Errors
     ///
-    /// When `registry` has a metric of the same name already.
-    pub fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
-        registry.register(Box::new(dropped::Lines::new(self.dropped.clone())?))
+    /// When that metric is badly named.
+    pub fn registry(&self) -> Result<Registry, prometheus::Error> {
+        let registry = Registry::new();
+        registry.register(Box::new(dropped::Lines::new(self.dropped.clone())?))?;
+        Ok(registry)
     }
 
     /// Writes the lines that still wait, and why the process failed if it did. The exit code to end with.

@@ -8,7 +8,6 @@ mod settings;
 use std::env::{args_os, var_os};
 use std::process::ExitCode;
 
-use prometheus::Registry;
 use rand::rngs::StdRng;
 use settings::Settings;
 use tokio::sync::watch;
@@ -26,9 +25,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(settings: Settings, log: &telemetry::Log, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let registry = Registry::new();
-    log.register(&registry)?;
-    settings.http.warn_of_public_admin();
+    let registry = log.registry()?;
     let (sender, readings) = watch::channel(None);
     let mut tasks = Tasks::default();
     tasks.spawn("calculation", calculation::repeat(settings.interval, rand::make_rng::<StdRng>(), sender));

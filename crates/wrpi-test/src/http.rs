@@ -94,7 +94,8 @@ impl Connection {
     pub fn read(&mut self, with_body: bool) -> std::io::Result<Response> {
         let broken = |line: &str| std::io::Error::other(format!("not HTTP: {line:?}"));
         let status_line = self.read_line()?;
-        let status = status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        let rest = status_line.strip_prefix("HTTP/1.1 ").or_else(|| status_line.strip_prefix("HTTP/1.0 "));
+        let status = rest.and_then(|rest| rest.get(..3)?.parse().ok());
         let mut response =
             Response { status: status.ok_or_else(|| broken(&status_line))?, headers: Vec::new(), body: String::new() };
         loop {

@@ -3,6 +3,7 @@
 mod client_ip;
 mod throttle;
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
@@ -40,7 +41,7 @@ impl Password {
     }
 
     /// Compares in a time that depends only on the length of the password, whatever is given.
-    fn equals(&self, given: &[u8]) -> Choice {
+    pub(crate) fn equals(&self, given: &[u8]) -> Choice {
         let own = self.0.expose_secret().as_bytes();
         let same_length = given.len().ct_eq(&own.len());
         let compared = if same_length.into() { given } else { own };
@@ -85,7 +86,7 @@ fn given_password(credentials: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The password of a request, which must have exactly one `Authorization` header.
-fn password_of(headers: &HeaderMap) -> Option<Vec<u8>> {
+pub(crate) fn password_of(headers: &HeaderMap) -> Option<Vec<u8>> {
     let mut credentials = headers.get_all(AUTHORIZATION).iter();
     match (credentials.next(), credentials.next()) {
         (Some(only), None) => given_password(only.as_bytes()),
@@ -115,7 +116,7 @@ impl Authenticator {
         Self { passwords, throttle: limit.map(Throttle::new), client_ip, metrics }
     }
 
-    /// Authenticates a request by its headers, and notes on its connection that it did. The outcome is counted.
+    /// Authenticates a request that came at `now` by its headers, and notes it on the connection. The outcome is counted.
     ///
     /// # Errors
     ///
@@ -124,8 +125,9 @@ impl Authenticator {
         &self,
         headers: &HeaderMap,
         connection: &ConnectInfo,
+        now: Instant,
     ) -> Result<Authenticated, ApiError> {
-        match self.check(headers, connection) {
+        match self.check(headers, connection.peer(), now) {
             Ok(accepted) => {
                 if matches!(accepted, Accepted::Previous) {
                     self.metrics.auth_previous_password.inc();
@@ -143,19 +145,16 @@ impl Authenticator {
         }
     }
 
-    fn check(&self, headers: &HeaderMap, connection: &ConnectInfo) -> Result<Accepted, ApiError> {
-        let throttle = self.throttle.as_ref().map(|throttle| {
-            let client = self.client_ip.client(headers, connection.peer());
-            (throttle, client, Instant::now())
-        });
-        if let Some((throttle, client, now)) = throttle {
+    fn check(&self, headers: &HeaderMap, peer: IpAddr, now: Instant) -> Result<Accepted, ApiError> {
+        let throttle = self.throttle.as_ref().map(|throttle| (throttle, self.client_ip.client(headers, peer)));
+        if let Some((throttle, client)) = throttle {
             throttle.check(client, now)?;
         }
         let given = password_of(headers).ok_or(ApiError::Unauthenticated)?;
         if let Some(accepted) = self.passwords.find(&given) {
             return Ok(accepted);
         }
-        if let Some((throttle, client, now)) = throttle {
+        if let Some((throttle, client)) = throttle {
             throttle.record_wrong(client, &given, now)?;
         }
         Err(ApiError::Unauthenticated)
@@ -178,7 +177,7 @@ where
         let Some(connection) = parts.extensions.get::<Arc<ConnectInfo>>() else {
             unreachable!("the routes add it to every request")
         };
-        state.as_ref().authenticate(&parts.headers, connection)
+        state.as_ref().authenticate(&parts.headers, connection, Instant::now())
     }
 }
 
@@ -187,7 +186,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn admits(password: &str, credentials: &[&[u8]]) -> bool {
+    fn accepts(password: &str, credentials: &[&[u8]]) -> bool {
         let mut headers = HeaderMap::new();
         for value in credentials {
             headers.append(AUTHORIZATION, http::HeaderValue::from_bytes(value).unwrap());
@@ -202,31 +201,31 @@ mod tests {
     #[test]
     fn scheme_case_and_spaces_do_not_matter() {
         for scheme in ["Basic ", "basic ", "BASIC ", "bAsIc    "] {
-            assert!(admits("p", &[&basic(scheme, b"any:p")]), "{scheme}");
+            assert!(accepts("p", &[&basic(scheme, b"any:p")]), "{scheme}");
         }
-        assert!(admits("p", &[b"Basic OnA="]), "an empty user name");
-        assert!(admits("p", &[b"Basic OnA"]), "no padding");
-        assert!(admits("p", &[b"Basic OnA=  "]), "spaces behind");
+        assert!(accepts("p", &[b"Basic OnA="]), "an empty user name");
+        assert!(accepts("p", &[b"Basic OnA"]), "no padding");
+        assert!(accepts("p", &[b"Basic OnA=  "]), "spaces behind");
     }
 
     #[test]
-    fn what_is_malformed_or_ambiguous_is_not_admitted() {
+    fn what_is_malformed_or_ambiguous_is_not_accepted() {
         let good = basic("Basic ", b"any:p");
         for bad in
             [&b""[..], b"Basic", b"Basic ", b"OnA=", b"Bearer OnA=", b"Basic On A=", b"Basic ***", b"Basic\tOnA="]
         {
-            assert!(!admits("p", &[bad]), "{}", bad.escape_ascii());
+            assert!(!accepts("p", &[bad]), "{}", bad.escape_ascii());
         }
-        assert!(!admits("p", &[&basic("Basic ", b"p")]), "no colon");
-        assert!(!admits("p", &[&good, &good]), "two headers");
-        assert!(!admits("p", &[]), "no header");
+        assert!(!accepts("p", &[&basic("Basic ", b"p")]), "no colon");
+        assert!(!accepts("p", &[&good, &good]), "two headers");
+        assert!(!accepts("p", &[]), "no header");
         assert!(Password::new(SecretString::default()).is_none());
     }
 
     proptest! {
         #[test]
-        fn only_the_password_itself_is_admitted(user in "[^:]{0,9}", password in ".{1,40}", other in ".{0,40}") {
-            let with = |given: &str| admits(&password, &[&basic("Basic ", format!("{user}:{given}").as_bytes())]);
+        fn only_the_password_itself_is_accepted(user in "[^:]{0,9}", password in ".{1,40}", other in ".{0,40}") {
+            let with = |given: &str| accepts(&password, &[&basic("Basic ", format!("{user}:{given}").as_bytes())]);
             prop_assert!(with(&password));
             prop_assert_eq!(with(&other), other == password);
             prop_assert!(!with(&password.repeat(2)));

@@ -16,8 +16,9 @@ pub(crate) struct Tracked {
 }
 
 impl Tracked {
-    pub(crate) fn begin<B>(request: &Request<B>) -> Self {
-        Self { began: Instant::now(), method: request.method().clone(), route: paths::label(request.uri().path()) }
+    /// A request that came at `now`.
+    pub(crate) fn begin<B>(request: &Request<B>, now: Instant) -> Self {
+        Self { began: now, method: request.method().clone(), route: paths::label(request.uri().path()) }
     }
 
     /// The public path; `other` if it is none.

@@ -10,6 +10,7 @@ mod stream;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::routing::get;
 use axum::{Json, Router};
@@ -33,6 +34,9 @@ use crate::state::AppState;
 
 /// The description of the API in the form of OpenAPI 3.1, without the version.
 const DESCRIPTION: &str = include_str!("openapi.json");
+
+/// More than any response has.
+const MAX_HEADERS: usize = 12;
 
 /// The body of a response, made here or by the router.
 pub(crate) type Body = http_body_util::Either<Full<Bytes>, axum::body::Body>;
@@ -85,22 +89,26 @@ struct Context {
 
 impl Routes {
     pub(crate) fn new(state: Arc<AppState>, https: Https) -> Self {
-        let mut common = state.origins.headers();
+        // Room for the headers of a response, so that clones of this need not grow.
+        let mut common = HeaderMap::with_capacity(MAX_HEADERS);
+        common.extend(state.origins.headers());
         common.extend(security::headers().into_iter().chain(https.header()));
         Self { router: router(state.clone()), state, https, common }
     }
 
     /// Answers `request`, which came on `connection`.
     pub(crate) fn call(self: &Arc<Self>, request: Request<Incoming>, connection: &Arc<ConnectInfo>) -> ResponseFuture {
+        let now = Instant::now();
+        connection.touch(now);
         let mut context = Context {
-            tracked: Tracked::begin(&request),
+            tracked: Tracked::begin(&request, now),
             request_id: request_id::of(request.headers()).cloned(),
             origin: self.state.origins.listed(request.headers()).cloned(),
             is_preflight: request.method() == Method::OPTIONS,
             is_http1: request.version() < Version::HTTP_2,
             ends_connection: strict_http::ends_connection(&request),
         };
-        if let Some(result) = self.dispatch(&request, &mut context, connection) {
+        if let Some(result) = self.dispatch(&request, &mut context, connection, now) {
             let response = result.unwrap_or_else(ApiError::response);
             return Either::Left(ready(Ok(self.finish(context, response.map(Body::Left)))));
         }
@@ -119,6 +127,7 @@ impl Routes {
         request: &Request<Incoming>,
         context: &mut Context,
         connection: &ConnectInfo,
+        now: Instant,
     ) -> Option<Result<Response<Full<Bytes>>, ApiError>> {
         if let Err(refused) = strict_http::check(request) {
             context.ends_connection = true;
@@ -129,7 +138,7 @@ impl Routes {
         }
         match *request.method() {
             _ if context.tracked.route() != READING => None,
-            Method::GET | Method::HEAD => Some(reading::reading(&self.state, request.headers(), connection)),
+            Method::GET | Method::HEAD => Some(reading::reading(&self.state, request.headers(), connection, now)),
             Method::OPTIONS => None,
             _ => Some(Err(ApiError::MethodNotAllowed)),
         }
@@ -142,7 +151,8 @@ impl Routes {
         }
         let status = response.status();
         let headers = response.headers_mut();
-        headers.extend(self.common.clone());
+        let own = std::mem::replace(headers, self.common.clone());
+        headers.extend(own);
         if let Some(origin) = context.origin {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }

@@ -4,7 +4,7 @@
 //! misses those in between: it costs no memory and delays nobody.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
@@ -73,7 +73,7 @@ impl Events {
 
     /// The next part of the body; `None` at the end. It is only asked for while the client has room for it.
     async fn next(&mut self) -> Option<Bytes> {
-        self.connection.touch();
+        self.connection.touch(Instant::now());
         let stopping = self.stopping.clone();
         tokio::select! {
             biased;

@@ -52,7 +52,7 @@ pub(super) struct Ending {
     pub(super) closing: CancellationToken,
 }
 
-/// What answers the requests of a listener: a closure.
+/// What answers the requests of a listener: a closure. It notes each on its connection ([`ConnectInfo::touch`]).
 pub(super) trait Handler: Clone + Send + Sync + 'static {
     type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
     type Future: Future<Output = Result<Response<Self::Body>, Infallible>> + Send + 'static;
@@ -118,15 +118,11 @@ pub(super) async fn serve_http1(
     drive(Box::pin(served), &connection, ending).await
 }
 
-/// Notes each request on its connection.
 fn service<H: Handler>(
     connection: Arc<ConnectInfo>,
     handler: H,
 ) -> impl Service<Request<Incoming>, Response = Response<H::Body>, Error = Infallible, Future = H::Future> {
-    service_fn(move |request| {
-        connection.touch();
-        handler.handle(request, &connection)
-    })
+    service_fn(move |request| handler.handle(request, &connection))
 }
 
 /// Runs a connection to its end, or until it is idle or the server closes: then it may send what it has begun.

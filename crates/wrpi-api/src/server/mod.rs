@@ -9,7 +9,7 @@ mod tls;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::net::{TcpListener, TcpSocket};
@@ -17,6 +17,7 @@ use tower_service::Service as _;
 use tracing::info;
 use wrpi_core::Tasks;
 
+use crate::connect_info::ConnectInfo;
 use crate::middleware::https::Https;
 use crate::routes::{Routes, admin};
 use crate::settings::HttpSettings;
@@ -71,6 +72,7 @@ impl Listeners {
             admin = address(&admin)?,
             "listening"
         );
+        settings.warn_of_public_admin();
         Ok(Self { public, tls, admin })
     }
 }
@@ -131,7 +133,10 @@ pub async fn serve(
     let router = admin::router(state.clone());
     tasks.spawn(
         "admin listener",
-        admin.accept(listeners.admin, None, move |request, _: &_| router.clone().call(request)),
+        admin.accept(listeners.admin, None, move |request, connection: &Arc<ConnectInfo>| {
+            connection.touch(Instant::now());
+            router.clone().call(request)
+        }),
     );
 
     tokio::select! {

@@ -75,6 +75,13 @@ impl Https {
         stream
     }
 
+    /// Where the plain listener redirects a request for `host`.
+    fn redirect(&self, host: &str) -> String {
+        let mut connection = Connection::open(&self.api.address).unwrap();
+        connection.write(&format!("GET /v0/wrpi HTTP/1.1\r\nHost: {host}\r\n\r\n")).unwrap();
+        connection.read(true).unwrap().header("location").unwrap().to_owned()
+    }
+
     /// GET with the right password on `connection`.
     pub(crate) fn get(&self, connection: &mut Connection) -> Response {
         let credentials = basic(&format!("any:{}", self.api.password));
@@ -140,9 +147,25 @@ fn the_plain_listener_leads_to_https_but_for_what_load_balancers_probe() {
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     }
-    for method in ["GET", "HEAD"] {
-        assert_eq!(send(&https.api.address, method, "/", &[]).status, 200);
+    for (method, status) in [("GET", 200), ("HEAD", 200), ("OPTIONS", 204)] {
+        assert_eq!(send(&https.api.address, method, "/", &[]).status, status);
+        // As HAProxy probes: HTTP/1.0, without a Host.
+        let mut connection = Connection::open(&https.api.address).unwrap();
+        connection.write(&format!("{method} / HTTP/1.0\r\n\r\n")).unwrap();
+        assert_eq!(connection.read(method != "HEAD").unwrap().status, status);
     }
+}
+
+#[test]
+fn https_may_be_elsewhere_than_on_443_and_need_not_be_forever() {
+    let https = Https::start(&[("HSTS_MAX_AGE", "0")]);
+    let port = https.address.rsplit(':').next().unwrap();
+    assert_eq!(https.redirect("wrpi.example:8080"), format!("https://wrpi.example:{port}/v0/wrpi"));
+    assert_eq!(https.get(&mut https.open()).header(HSTS), None);
+
+    let https = Https::start(&[("HSTS_MAX_AGE", "60"), ("HTTPS_PORT", "4443")]);
+    assert_eq!(https.redirect("[2001:db8::1]:8080"), "https://[2001:db8::1]:4443/v0/wrpi");
+    assert_eq!(https.get(&mut https.open()).header(HSTS), Some("max-age=60"));
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod limits;
 mod logs;
 mod manners;
 mod metrics;
+mod passwords;
 mod redis_cluster;
 mod redis_kinds;
 mod redis_tls;

@@ -95,3 +95,26 @@ async fn the_password_is_kept_nowhere_and_nobody_else_is_asked() {
     })
     .await;
 }
+
+/// Fetch wrappers and tracing agents add such headers to every request of a page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_may_send_whichever_headers_its_libraries_add() {
+    let system = System::start(&[]).await;
+    system.write("69.420");
+    browse(async |browser| {
+        browser.open(&system.page).await;
+        let added = ["Content-Type", "X-Requested-With", "traceparent", "sentry-trace", "Pragma", "X-Anything"];
+        let headers: serde_json::Map<_, _> =
+            added.iter().map(|name| ((*name).to_owned(), json!("text/plain; a"))).collect();
+        let ask = format!(
+            "const headers = {{ ...{}, Authorization: `Basic ${{btoa('any:{}')}}` }};
+             return fetch('http://{}/v0/wrpi', {{ headers }}).then((answer) => answer.status, String)",
+            json!(headers),
+            system.api.password,
+            system.api.address,
+        );
+        assert_eq!(browser.evaluate(&ask).await, json!(200));
+        browser.has_errors(&[]).await;
+    })
+    .await;
+}
