@@ -21,8 +21,9 @@ pub(crate) struct Snapshot {
     pub(crate) id: String,
     etag: ETag,
     modified_at: SystemTime,
-    /// The headers of a 304. A 200 also has the content type.
+    /// The headers of a 200, and of a 304.
     headers: HeaderMap,
+    not_modified_headers: HeaderMap,
 }
 
 /// The contract's JSON. The value's digits are those of the reading: they never pass through binary floating point.
@@ -33,13 +34,13 @@ struct Body {
 }
 
 impl Snapshot {
-    /// Renders `reading` as of `now`. `Last-Modified` is never in the future (RFC 9110, section 8.8.2.1), even when the
+    /// Renders `reading` as of `now`, with the headers that every response has. `Last-Modified` is never in the future (RFC 9110, section 8.8.2.1), even when the
     /// updater's clock is ahead of this one.
     ///
     /// # Errors
     ///
     /// When a part is not valid in JSON or in a header.
-    pub(crate) fn render(reading: Reading, now: SystemTime) -> anyhow::Result<Self> {
+    pub(crate) fn render(reading: Reading, now: SystemTime, common: &HeaderMap) -> anyhow::Result<Self> {
         let Reading { value, calculated_at } = reading;
         let now = Timestamp::new(now.into()).unwrap_or(calculated_at);
         let modified_at = calculated_at.min(now);
@@ -48,10 +49,12 @@ impl Snapshot {
             latest_calculation_at: calculated_at.to_string(),
         })?;
         let id = format!("\"{value}-{}\"", calculated_at.unix_seconds());
-        let mut headers = HeaderMap::new();
+        let mut headers = common.clone();
         headers.insert(ETAG, HeaderValue::try_from(&id)?);
         headers.insert(LAST_MODIFIED, HeaderValue::try_from(modified_at.to_http_date())?);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        let not_modified_headers = headers.clone();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let seconds = u64::try_from(modified_at.unix_seconds()).unwrap_or_default();
         Ok(Self {
             event: format!("event: wrpi\nid: {id}\ndata: {body}\n\n").into(),
@@ -60,6 +63,7 @@ impl Snapshot {
             id,
             modified_at: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
             headers,
+            not_modified_headers,
         })
     }
 
@@ -69,11 +73,10 @@ impl Snapshot {
         if self.is_not_modified(request) {
             response = Response::new(Full::default());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
-            *response.headers_mut() = self.headers.clone();
+            *response.headers_mut() = self.not_modified_headers.clone();
         } else {
             response = Response::new(Full::new(self.body.clone()));
             *response.headers_mut() = self.headers.clone();
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         response
     }

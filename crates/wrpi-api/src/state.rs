@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use http::HeaderMap;
 use prometheus::Registry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,7 @@ use wrpi_core::Reading;
 
 use crate::auth::{Authenticator, Passwords};
 use crate::metrics::Metrics;
+use crate::middleware::common_headers;
 use crate::middleware::cors::AllowedOrigins;
 use crate::settings::AccessSettings;
 use crate::snapshot::Snapshot;
@@ -27,6 +29,8 @@ pub struct AppState {
     pub(crate) latest: watch::Sender<Option<Arc<Snapshot>>>,
     pub(crate) authenticator: Authenticator,
     pub(crate) origins: AllowedOrigins,
+    /// The headers of every response. A snapshot is rendered with them: a request then only clones it.
+    pub(crate) common: HeaderMap,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) heartbeat: Duration,
     is_stopping: AtomicBool,
@@ -52,6 +56,7 @@ impl AppState {
             readings,
             latest: watch::Sender::new(None),
             authenticator: Authenticator::new(passwords, throttle, client_ip, metrics.clone()),
+            common: common_headers(&origins),
             origins,
             metrics,
             heartbeat: HEARTBEAT,
@@ -65,7 +70,7 @@ impl AppState {
         let mut readings = self.readings.clone();
         loop {
             let reading = *readings.borrow_and_update();
-            match reading.map(|reading| Snapshot::render(reading, SystemTime::now())).transpose() {
+            match reading.map(|reading| Snapshot::render(reading, SystemTime::now(), &self.common)).transpose() {
                 Ok(snapshot) => drop(self.latest.send_replace(snapshot.map(Arc::new))),
                 Err(error) => error!(%error, "cannot render a reading, serving the one before"),
             }

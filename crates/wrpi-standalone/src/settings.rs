@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     /// Where the table of all settings is.
-    const DOCUMENTATION: &str = include_str!("../../../README.md");
+    const DOCUMENTATION: &str = include_str!("../../../docs/configuration.md");
 
     /// The settings of all binaries, as a Markdown table: each binary's default, and what they mean.
     fn table() -> String {

@@ -55,7 +55,7 @@ class Cluster:
         shim.chmod(0o755)
         environment = os.environ | {"PATH": f"{bin}:{os.environ['PATH']}"}
         return subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script], cwd=cwd, env=environment, capture_output=True, text=True, timeout=900
+            ["bash", "-euc", script], cwd=cwd, env=environment, capture_output=True, text=True, timeout=900
         )
 
     def get(self, *arguments):

@@ -21,11 +21,15 @@ def cluster():
     if not context:
         pytest.exit("CLUSTER_CONTEXT is not set: it names the kubectl context of the cluster to try this on", 2)
     cluster = Cluster(context)
-    found, ours = cluster.namespace("wrpi"), cluster.namespace(OURS)
+    try:
+        found, ours = cluster.namespace("wrpi"), cluster.namespace(OURS)
+    except Failed as error:
+        pytest.exit(f"the cluster cannot be reached: {error}", 2)
     if found and not (ours and MARK in found["metadata"]["labels"]):
         pytest.exit(f"{context} has a namespace wrpi that this trial did not make; it stays untouched", 2)
     remove(cluster)
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OURS, "labels": {MARK: "made"}}})
+    eventually("pods can be made", lambda: cluster.run("get", "serviceaccount/default", f"--namespace={OURS}"))
     yield cluster
     if not os.environ.get("CLUSTER_KEEP"):
         remove(cluster)

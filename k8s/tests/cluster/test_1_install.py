@@ -16,6 +16,7 @@ def test_it_fails_closed_without_secrets(cluster, apply):
 
 def test_it_applies_with_no_warning_under_the_restricted_standard(cluster, tree, apply):
     tree.make_secrets()
+    tree.applied = time.monotonic()
     said, warned = apply()
     assert warned == "" and said.count(" created") == len(said.splitlines())
     assert cluster.namespace("wrpi")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -23,14 +24,13 @@ def test_it_applies_with_no_warning_under_the_restricted_standard(cluster, tree,
 
 def test_there_is_a_reading_within_90_seconds(cluster, tree, load_pod, row):
     """From the first apply to the first answer, through the Service; images are there, or are pulled meanwhile."""
-    began = time.monotonic()
 
     def reading():
         status, answer = cluster.execute(load_pod, "ask.py", input=f"{tree.password}\n")
         return status == 200 and answer
 
     answer = eventually("there is a reading", reading)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - tree.applied
     assert 0 <= answer["latest_value"] <= 100
     row["note"] = f"after {seconds:.0f} s"
     assert seconds <= 90

@@ -10,20 +10,26 @@ use crate::error::ApiError;
 use crate::paths::INDEX;
 
 /// What a listener has to do with HTTPS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Https {
     /// Nothing: it serves plain HTTP.
     Off,
     /// It redirects to HTTPS on this public port.
     Redirect(u16),
-    /// It serves HTTPS, and tells browsers to use nothing else for so many seconds (RFC 6797); 0 tells them nothing.
-    On(u32),
+    /// It serves HTTPS, and tells browsers to use nothing else for a while (`Strict-Transport-Security`, RFC 6797).
+    On(Option<HeaderValue>),
 }
 
 impl Https {
+    /// HTTPS that browsers must use for `max_age` seconds. With 0, they are told nothing.
+    pub(crate) fn on(max_age: u32) -> Self {
+        let header = HeaderValue::try_from(format!("max-age={max_age}"));
+        Self::On(header.ok().filter(|_| max_age > 0))
+    }
+
     /// The redirect, if `request` gets one. Load balancers probe `/`: GET, HEAD and OPTIONS of it are answered.
-    pub(crate) fn redirect<B>(self, request: &Request<B>) -> Option<Result<Response<Full<Bytes>>, ApiError>> {
-        match self {
+    pub(crate) fn redirect<B>(&self, request: &Request<B>) -> Option<Result<Response<Full<Bytes>>, ApiError>> {
+        match *self {
             Self::Redirect(port) if request.uri().path() != INDEX || !request.method().is_safe() => {
                 Some(redirect(request, port))
             }
@@ -32,12 +38,9 @@ impl Https {
     }
 
     /// The header of every answer over HTTPS.
-    pub(crate) fn header(self) -> Option<(HeaderName, HeaderValue)> {
+    pub(crate) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
-            Self::On(seconds @ 1..) => {
-                let Ok(value) = HeaderValue::try_from(format!("max-age={seconds}")) else { unreachable!("ASCII") };
-                Some((STRICT_TRANSPORT_SECURITY, value))
-            }
+            Self::On(Some(value)) => Some((STRICT_TRANSPORT_SECURITY, value.clone())),
             _ => None,
         }
     }

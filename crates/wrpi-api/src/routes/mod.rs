@@ -17,7 +17,7 @@ use axum::{Json, Router};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use serde::Serialize;
@@ -28,15 +28,12 @@ use crate::error::ApiError;
 use crate::middleware::https::Https;
 use crate::middleware::request_id::{self, X_REQUEST_ID};
 use crate::middleware::track::Tracked;
-use crate::middleware::{cors, security, strict_http};
+use crate::middleware::{cors, strict_http};
 use crate::paths::{self, INDEX, OPENAPI, READING, STREAM};
 use crate::state::AppState;
 
 /// The description of the API in the form of OpenAPI 3.1, without the version.
 const DESCRIPTION: &str = include_str!("openapi.json");
-
-/// More than any response has.
-const MAX_HEADERS: usize = 12;
 
 /// The body of a response, made here or by the router.
 pub(crate) type Body = http_body_util::Either<Full<Bytes>, axum::body::Body>;
@@ -73,8 +70,6 @@ pub(crate) struct Routes {
     state: Arc<AppState>,
     router: Router,
     https: Https,
-    /// The headers of every answer.
-    common: HeaderMap,
 }
 
 /// What [`Routes::finish`] needs to know of a request.
@@ -85,15 +80,13 @@ struct Context {
     is_preflight: bool,
     is_http1: bool,
     ends_connection: bool,
+    /// Whether the response has the common headers already.
+    is_rendered: bool,
 }
 
 impl Routes {
     pub(crate) fn new(state: Arc<AppState>, https: Https) -> Self {
-        // Room for the headers of a response, so that clones of this need not grow.
-        let mut common = HeaderMap::with_capacity(MAX_HEADERS);
-        common.extend(state.origins.headers());
-        common.extend(security::headers().into_iter().chain(https.header()));
-        Self { router: router(state.clone()), state, https, common }
+        Self { router: router(state.clone()), state, https }
     }
 
     /// Answers `request`, which came on `connection`.
@@ -107,6 +100,7 @@ impl Routes {
             is_preflight: request.method() == Method::OPTIONS,
             is_http1: request.version() < Version::HTTP_2,
             ends_connection: strict_http::ends_connection(&request),
+            is_rendered: false,
         };
         if let Some(result) = self.dispatch(&request, &mut context, connection, now) {
             let response = result.unwrap_or_else(ApiError::response);
@@ -138,7 +132,11 @@ impl Routes {
         }
         match *request.method() {
             _ if context.tracked.route() != READING => None,
-            Method::GET | Method::HEAD => Some(reading::reading(&self.state, request.headers(), connection, now)),
+            Method::GET | Method::HEAD => {
+                let response = reading::reading(&self.state, request.headers(), connection, now);
+                context.is_rendered = response.is_ok();
+                Some(response)
+            }
             Method::OPTIONS => None,
             _ => Some(Err(ApiError::MethodNotAllowed)),
         }
@@ -151,8 +149,10 @@ impl Routes {
         }
         let status = response.status();
         let headers = response.headers_mut();
-        let own = std::mem::replace(headers, self.common.clone());
-        headers.extend(own);
+        if !context.is_rendered {
+            headers.extend(self.state.common.clone());
+        }
+        headers.extend(self.https.header());
         if let Some(origin) = context.origin {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }

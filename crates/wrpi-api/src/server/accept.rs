@@ -15,6 +15,11 @@ use super::places::Places;
 
 /// How long to wait when the process has no file descriptor left for a connection.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// After the signal to stop, how long a client may keep an idle connection: a request already under way to it is
+/// answered.
+const IDLE_GRACE: Duration = Duration::from_secs(1);
+/// How long the responses that are being sent then may take.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The connections of some listeners.
 pub(super) struct Connections {
@@ -70,14 +75,15 @@ impl Connections {
         }
     }
 
-    /// Accepts what still waits, and returns when every request is answered. A client may keep an idle connection for
-    /// `grace`: a request that is already under way to it is answered.
-    pub(super) async fn drain(&self, grace: Duration) {
+    /// Accepts what still waits, and returns when every request is answered, or after [`IDLE_GRACE`] and [`DRAIN_TIMEOUT`].
+    pub(super) async fn drain(&self) {
         self.stopping.cancel();
         self.tasks.close();
-        if timeout(grace, self.tasks.wait()).await.is_err() {
+        if timeout(IDLE_GRACE, self.tasks.wait()).await.is_err() {
             self.closing.cancel();
-            self.tasks.wait().await;
+        }
+        if timeout(DRAIN_TIMEOUT, self.tasks.wait()).await.is_err() {
+            warn!(connections = self.tasks.len(), "closing connections that did not end in time");
         }
     }
 

@@ -23,9 +23,7 @@ use crate::connect_info::ConnectInfo;
 
 /// How long the TLS handshake and the first request of a connection may take.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may take to send what it has begun: when the server closes, and when it is idle. An idle one has
-/// nothing to send but HTTP/2's farewell.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an idle connection may take to close: it has nothing to send but the GOAWAY of HTTP/2.
 const IDLE_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The head of a request, in bytes and lines: far more than any browser sends.
 const MAX_HEAD: usize = 16 * 1024;
@@ -40,7 +38,7 @@ const STREAM_WINDOW: u32 = 1024;
 /// The same for all streams of a connection: the smallest that HTTP/2 allows (RFC 9113, section 6.9.2).
 const CONNECTION_WINDOW: u32 = 65_535;
 /// How much of a response is encrypted before the connection takes it, in bytes: a TLS record.
-const TLS_BUFFER: usize = 16 * 1024;
+const TLS_BUFFER: usize = 4 * 1024;
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -130,14 +128,15 @@ async fn drive<C>(mut served: Pin<Box<C>>, connection: &ConnectInfo, ending: &En
 where
     C: GracefulConnection<Error: Into<BoxError>>,
 {
-    let close_timeout = tokio::select! {
+    let is_idle = tokio::select! {
         biased;
         ended = served.as_mut() => return ended.map_err(Into::into),
-        () = ending.closing.cancelled() => CLOSE_TIMEOUT,
-        () = idle(connection, ending.idle_timeout) => IDLE_CLOSE_TIMEOUT,
+        () = ending.closing.cancelled() => false,
+        () = idle(connection, ending.idle_timeout) => true,
     };
     served.as_mut().graceful_shutdown();
-    timeout(close_timeout, served).await?.map_err(Into::into)
+    let ended = if is_idle { timeout(IDLE_CLOSE_TIMEOUT, served).await? } else { served.await };
+    ended.map_err(Into::into)
 }
 
 /// Completes when a connection has not been used for `idle_timeout`, or when its first request is late. One timer serves

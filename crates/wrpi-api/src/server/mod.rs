@@ -9,7 +9,7 @@ mod tls;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use tokio::net::{TcpListener, TcpSocket};
@@ -33,10 +33,7 @@ const BACKLOG: u32 = 4096;
 
 /// The kernel's buffers of a connection, each way, in bytes; it takes twice that. This is more than a request or
 /// response needs, and far less than the megabytes that a client which never reads could otherwise fill.
-const SOCKET_BUFFER: u32 = 16 * 1024;
-
-/// After the signal to stop, how long a client may keep an idle connection.
-const IDLE_GRACE: Duration = Duration::from_secs(1);
+const SOCKET_BUFFER: u32 = 8 * 1024;
 
 /// The bound sockets.
 #[derive(Debug)]
@@ -124,7 +121,7 @@ pub async fn serve(
         let acceptor = tls::acceptor(&tls.certificates)?;
         tasks.spawn(
             "TLS listener",
-            public.clone().accept(listener, Some(acceptor), routes(Https::On(tls.hsts_max_age))),
+            public.clone().accept(listener, Some(acceptor), routes(Https::on(tls.hsts_max_age))),
         );
         let metrics = tls::Metrics::register(&state.metrics.registry)?;
         tasks.spawn("certificate reload", tls::follow(tls.certificates.clone(), metrics));
@@ -145,7 +142,7 @@ pub async fn serve(
     }
     info!("stopping");
     state.stop();
-    public.drain(IDLE_GRACE).await;
+    public.drain().await;
     info!("stopped");
     Ok(())
 }

@@ -81,12 +81,13 @@ impl Table {
 }
 
 impl Place {
-    /// Runs `serving` until it ends, or until the place goes to a newcomer: then `None`.
+    /// Runs `serving` until it ends, or until the place goes to a newcomer: then `None`. A request that has arrived by then
+    /// is still answered, so `serving` comes first.
     pub(super) async fn until_evicted<T>(&self, serving: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
-            () = self.evicted.cancelled() => None,
             ended = serving => Some(ended),
+            () = self.evicted.cancelled() => None,
         }
     }
 }

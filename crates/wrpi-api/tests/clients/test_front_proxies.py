@@ -12,6 +12,8 @@ from relay import Relay, heads
 # What an attacker wants the API to take for a request that the proxy has not seen.
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: test\r\n\r\n"
 LENGTH = str(len(HIDDEN)).encode()
+# What ends the connection, with an answer.
+LAST = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 NGINX = """
 daemon off; master_process off; pid DIRECTORY/pid; error_log stderr crit;
 events {}
@@ -124,11 +126,10 @@ def statuses(received):
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_the_api_reads_no_other_requests_than_the_proxy_sends(proxy, relay, attack):
-    last = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-    assert exchange(proxy, ATTACKS[attack] + HIDDEN + last), "no answer at all"
+    assert exchange(proxy, ATTACKS[attack] + HIDDEN + LAST), "no answer at all"
     # The proxy has a connection to the API that others use after the attacker.
     for _ in range(3):
-        assert exchange(proxy, last) == [b"200"], "another's answer"
+        assert exchange(proxy, LAST) == [b"200"], "another's answer"
     for connection in relay.connections:
         assert len(statuses(connection.answered)) <= len(heads(connection.asked))
     assert any(connection.asked for connection in relay.connections)
@@ -136,6 +137,6 @@ def test_the_api_reads_no_other_requests_than_the_proxy_sends(proxy, relay, atta
 
 def test_what_the_relay_keeps_shows_an_attack_where_there_is_no_proxy(relay):
     for attack in ["bare LF after a header", "folded line", "two lengths", "length and encoding", "two hosts"]:
-        exchange(relay.port, ATTACKS[attack] + HIDDEN)
+        exchange(relay.port, ATTACKS[attack] + HIDDEN + LAST)
         with pytest.raises(AssertionError):
             heads(relay.connections[-1].asked)

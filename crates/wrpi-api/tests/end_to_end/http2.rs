@@ -131,7 +131,7 @@ fn no_request_is_lost_when_it_stops_under_load() {
         }
     });
     assert_eq!(https.api.service.wait().code(), Some(0));
-    assert_eq!(https.api.service.count_logged("connections cut that did not end in time"), 0);
+    assert_eq!(https.api.service.count_logged("closing connections that did not end in time"), 0);
     let taken = https.api.service.count_logged("request answered");
     assert_eq!(answered.load(Ordering::Relaxed), taken, "whole answers came to all requests that were taken");
 }

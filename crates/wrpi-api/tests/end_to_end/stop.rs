@@ -100,6 +100,6 @@ fn idle_connections_do_not_hold_it_up() {
     api.service.terminate();
     assert_eq!(api.service.wait().code(), Some(0));
     assert!(idle.is_closed());
-    assert_eq!(api.service.count_logged("connections cut that did not end in time"), 0);
+    assert_eq!(api.service.count_logged("closing connections that did not end in time"), 0);
     drop(silent);
 }

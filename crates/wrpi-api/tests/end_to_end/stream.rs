@@ -105,7 +105,7 @@ fn streams_end_in_order_when_it_stops() {
         assert!(stream.is_closed());
     }
     assert_eq!(api.service.wait().code(), Some(0));
-    assert_eq!(api.service.count_logged("connections cut that did not end in time"), 0);
+    assert_eq!(api.service.count_logged("closing connections that did not end in time"), 0);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(super) fn paused(lasts: Duration) -> Outcome {
     let scene = Scene::start(Setup::default());
     let monitor = scene.redis.monitor();
     scene.redis.pause();
-    scene.updater_fails("no answer");
+    scene.updater_fails("timed out");
     sleep(lasts);
     scene.redis.resume();
     let end = Instant::now();
