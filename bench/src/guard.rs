@@ -14,12 +14,13 @@ use crate::peers::{HYPER, api_targets, start_hyper};
 use crate::system::System;
 use crate::target::Target;
 
-/// What an answer of the API may cost, and that as a part of what bare hyper's costs.
-const MOST_INSTRUCTIONS: f64 = 15_500.0;
+/// Instructions of an answer, in the order of [`api_targets`]: 200, 304, 401 without a password and with a wrong one.
+const MOST_INSTRUCTIONS: [f64; 4] = [15_500.0, 15_500.0, 16_500.0, 19_500.0];
+/// Instructions of a 200 as a multiple of bare hyper's, which sends the same headers and body.
 const MOST_RATIO: f64 = 1.8;
-/// System calls beyond bare hyper's, in the order of [`api_targets`]: 200, 304, 401 without a password and with a wrong
-/// one. Reading the clock counts: for callgrind it is a system call.
-const MOST_CALLS: [f64; 4] = [5.1, 5.1, 5.1, 7.1];
+/// System calls beyond bare hyper's, in the same order. Reading the clock counts: for callgrind it is a system call. The
+/// API's own tasks, such as the heartbeat to Redis, add up to 0.2.
+const MOST_CALLS: [f64; 4] = [5.2, 5.2, 5.2, 5.2];
 /// Requests before those that count: what a process does but once is in both runs.
 const FIRST: u32 = 500;
 const COUNTED: u32 = 4_000;
@@ -58,13 +59,16 @@ pub(crate) fn check() -> Result<()> {
         };
         let counts = per_answer(start_api, targets.each_ref(), &out)?;
         let mut is_kept = true;
-        println!("at most {MOST_INSTRUCTIONS} instructions, and {MOST_RATIO} of those");
-        for ((target, counts), most_calls) in targets.iter().zip(counts).zip(MOST_CALLS) {
+        println!("at most {MOST_RATIO} of those for a 200");
+        let mut most_ratio = Some(MOST_RATIO);
+        for (((target, counts), most), most_calls) in targets.iter().zip(counts).zip(MOST_INSTRUCTIONS).zip(MOST_CALLS)
+        {
             let (ratio, more) = (counts.instructions / hyper.instructions, counts.calls - hyper.calls);
-            let is_dear = counts.instructions > MOST_INSTRUCTIONS || ratio > MOST_RATIO || more > most_calls;
+            let is_beyond = most_ratio.take().is_some_and(|most_ratio| ratio > most_ratio);
+            let is_dear = counts.instructions > most || is_beyond || more > most_calls;
             is_kept &= !is_dear;
             println!(
-                "{}: {:.0} instructions, {ratio:.2} of bare hyper; {more:+.2} calls (at most {most_calls:+}){}",
+                "{}: {:.0} instructions (at most {most}), {ratio:.2} of bare hyper; {more:+.2} calls (at most {most_calls:+}){}",
                 target.name,
                 counts.instructions,
                 if is_dear { ": TOO DEAR" } else { "" },

@@ -217,6 +217,7 @@ def test_a_lasting_updater_is_the_job_s_pod_that_stays(render):
     assert environment(container)["UPDATE_INTERVAL"] == "60s"
     # It outlasts an outage of Redis of any length without a restart that waits: the kubelet forgets its backoff after
     # ten minutes.
+    assert container.pop("readinessProbe")["exec"]["command"] == ["/updater", "healthcheck"]
     probe = container.pop("livenessProbe")
     assert probe["exec"]["command"] == ["/updater", "healthcheck"]
     assert probe["periodSeconds"] * probe["failureThreshold"] >= 600

@@ -9,6 +9,9 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use serde::Serialize;
 
+/// The methods of every path.
+pub(crate) const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD");
+
 /// Why a request gets no reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ApiError {
@@ -59,8 +62,7 @@ impl ApiError {
             Self::NotFound => (StatusCode::NOT_FOUND, "no such path, GET / lists all paths", "not_found", None),
             Self::MethodNotAllowed => {
                 let error = "method not allowed, see the Allow header";
-                let allow = HeaderValue::from_static("GET,HEAD");
-                (StatusCode::METHOD_NOT_ALLOWED, error, "method_not_allowed", Some((ALLOW, allow)))
+                (StatusCode::METHOD_NOT_ALLOWED, error, "method_not_allowed", Some((ALLOW, METHODS)))
             }
             Self::BadHost => {
                 let error = "send exactly one Host header: a host, optionally with a port";

@@ -115,3 +115,9 @@ fn it_serves_where_nobody_takes_what_it_prints() {
     assert_eq!(service.wait().code(), Some(0));
     assert_eq!(service.count_logged("cannot write to standard output"), 2, "{:?}", service.output());
 }
+
+#[test]
+fn signals_are_handled_before_the_settings_are_read() {
+    let free = [("LISTEN_ADDR", "127.0.0.1:0"), ("ADMIN_ADDR", "127.0.0.1:0")];
+    assert_eq!(wrpi_test::terminate_at_settings(STANDALONE, "APP_PASSWORD_FILE", &free), Some(0));
+}

@@ -8,6 +8,7 @@
 mod api;
 mod authority;
 mod flood;
+mod held;
 mod http;
 mod load;
 mod port;
@@ -25,6 +26,7 @@ use rand::distr::{Alphanumeric, SampleString};
 pub use api::{Api, BODY, TIMESTAMP, VALUE};
 pub use authority::{Authority, Pair};
 pub use flood::{Flood, Flooded};
+pub use held::terminate_at_settings;
 pub use http::{Connection, Response, basic, get, send};
 pub use load::{Load, Seen};
 pub use port::free_port;

@@ -16,15 +16,17 @@ use axum::routing::get;
 use axum::{Json, Router};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either};
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use serde::Serialize;
+use tower_http::cors::Cors;
+use tower_layer::Layer as _;
 use tower_service::Service as _;
 
 use crate::connect_info::ConnectInfo;
-use crate::error::ApiError;
+use crate::error::{ApiError, METHODS};
 use crate::middleware::https::Https;
 use crate::middleware::request_id::{self, X_REQUEST_ID};
 use crate::middleware::track::Tracked;
@@ -62,13 +64,12 @@ fn router(state: Arc<AppState>) -> Router {
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .with_state(state)
-        .layer(cors::preflight())
 }
 
 /// Answers every request of one public listener.
 pub(crate) struct Routes {
     state: Arc<AppState>,
-    router: Router,
+    router: Cors<Router>,
     https: Https,
 }
 
@@ -86,7 +87,7 @@ struct Context {
 
 impl Routes {
     pub(crate) fn new(state: Arc<AppState>, https: Https) -> Self {
-        Self { router: router(state.clone()), state, https }
+        Self { router: cors::preflight().layer(router(state.clone())), state, https }
     }
 
     /// Answers `request`, which came on `connection`.
@@ -149,6 +150,9 @@ impl Routes {
         }
         let status = response.status();
         let headers = response.headers_mut();
+        if context.is_preflight {
+            headers.insert(ALLOW, METHODS);
+        }
         if !context.is_rendered {
             headers.extend(self.state.common.clone());
         }

@@ -103,3 +103,10 @@ fn idle_connections_do_not_hold_it_up() {
     assert_eq!(api.service.count_logged("closing connections that did not end in time"), 0);
     drop(silent);
 }
+
+#[test]
+fn signals_are_handled_before_the_settings_are_read() {
+    let variables = [("REDIS_PORT", "1"), ("LISTEN_ADDR", "127.0.0.1:0"), ("ADMIN_ADDR", "127.0.0.1:0")];
+    let code = wrpi_test::terminate_at_settings(env!("CARGO_BIN_EXE_wrpi-api"), "APP_PASSWORD_FILE", &variables);
+    assert_eq!(code, Some(0));
+}
