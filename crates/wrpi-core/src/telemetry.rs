@@ -1,5 +1,5 @@
-//! Logging: one line per event on standard error, written by a thread of its own so that no request waits for whoever
-//! reads them.
+//! Logging: one line per event on standard error, written by a thread of its own so that no request waits for the
+//! reader of the log.
 
 mod dropped;
 mod filter;

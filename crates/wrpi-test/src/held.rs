@@ -10,7 +10,7 @@ use crate::{Service, eventually, random_password};
 /// SIGINT and SIGTERM among the caught signals of `/proc/PID/status`.
 const BOTH: u64 = 1 << 1 | 1 << 14;
 
-/// Starts the binary at `path` with `environment` and a FIFO as the file that `file_variable` names: whoever reads it
+/// Starts the binary at `path` with `environment` and a FIFO as the file that `file_variable` names: a reader of it
 /// waits until somebody writes. Waits until the process handles signals, asks it to stop, lets go of it, and gives
 /// its exit code. As PID 1 of a container it would ignore a signal that it does not handle.
 pub fn terminate_at_settings(path: &str, file_variable: &str, environment: &[(&str, &str)]) -> Option<i32> {

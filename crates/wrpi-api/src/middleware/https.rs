@@ -21,7 +21,7 @@ pub(crate) enum Https {
 }
 
 impl Https {
-    /// HTTPS that browsers must use for `max_age` seconds. With 0, they are told nothing.
+    /// HTTPS that browsers must use for `max_age` seconds. 0 sends no header.
     pub(crate) fn on(max_age: u32) -> Self {
         let header = HeaderValue::try_from(format!("max-age={max_age}"));
         Self::On(header.ok().filter(|_| max_age > 0))

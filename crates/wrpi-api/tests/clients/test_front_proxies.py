@@ -81,7 +81,7 @@ def relay():
 
 @pytest.fixture(params=PROXIES)
 def proxy(request, relay, tmp_path):
-    """The port of a proxy that leads to the relay."""
+    """The port of a proxy in front of the relay."""
     template, command = PROXIES[request.param]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -41,7 +41,7 @@ fn newcomers_are_answered(https: &Https, flood: Flood, enough: u64) {
             newcomer.write(&request)?;
             Ok(newcomer)
         });
-        // If this thread did not run for so long, strangers may have been ahead of its request.
+        // If this thread did not run for so long, unauthenticated connections may have been ahead of its request.
         let is_late = flood.opened() - before >= PLACES / 2;
         match asked.and_then(|mut newcomer| newcomer.read(true)) {
             Ok(answer) if answer.status == 200 => answered += 1,

@@ -1,4 +1,4 @@
-//! What people are told of the settings: `--help`, and the table in the documentation.
+//! The text on the settings: `--help`, and the table in the documentation.
 
 use super::Reader;
 
