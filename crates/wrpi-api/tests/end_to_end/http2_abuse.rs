@@ -111,7 +111,7 @@ fn a_connection_has_no_more_streams_at_once_than_it_was_promised() {
     let fields = authorized("/v0/wrpi/stream", &https.api.password);
     let mut stream = https.open_http2();
     let max_streams = begin(&mut stream);
-    assert!(max_streams <= 32, "{max_streams}");
+    assert!(max_streams <= 16, "{max_streams}");
     let all = max_streams.to_string();
     for id in streams(max_streams + 100) {
         stream.write_all(&get(id, &fields)).unwrap();
