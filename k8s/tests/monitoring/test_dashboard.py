@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import pytest
 
@@ -44,6 +45,14 @@ def test_every_query_is_for_the_namespace_and_the_data_source_that_are_chosen(da
         assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
         for target in panel["targets"]:
             assert target["expr"].count("{") == target["expr"].count('namespace="$namespace"'), target["expr"]
+
+
+def test_the_memory_limit_is_the_pods_own(monitored, panels):
+    (container,) = monitored["operator"].pods()["api"]["spec"]["containers"]
+    limit = int(re.fullmatch(r"(\d+)Mi", container["resources"]["limits"]["memory"])[1])
+    (panel,) = (panel for panel in panels if panel["title"] == "Memory")
+    assert f"The limit is {limit} MiB." in panel["description"]
+    assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"] == limit * 2**20
 
 
 def test_no_panel_covers_another(dashboard):
