@@ -59,7 +59,11 @@ fn value_of(name: &str, pieces: &[Piece]) -> OsString {
         Piece::Word(index) => WORDS.split(' ').cycle().nth((*index).into()).unwrap().into(),
         Piece::Bytes(bytes) => bytes.to_vec(),
     };
-    let value: Vec<u8> = pieces.iter().flat_map(bytes).collect();
+    let mut value: Vec<u8> = pieces.iter().flat_map(bytes).collect();
+    // The fuzzer learns the mark from the comparison above, and would put it where no secret is.
+    if value.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()) {
+        value.clear();
+    }
     let is_file = name.ends_with("_FILE");
     let before = if is_file { "/nonexistent/" } else { "" }; // nothing of this machine is read
     let behind = if name.contains("PASS") { SECRET } else { "" };
