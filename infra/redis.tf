@@ -1,6 +1,6 @@
 # Memorystore, off by default. It costs 36 USD a month, and has one user who may do everything, where the Redis in the
-# cluster has one for each service. Its AUTH string is in the state, whatever one does: the provider reads it back. Whoever
-# reads the state bucket and reaches the network can log in to it.
+# cluster has one for each service. Its AUTH string is always in the state, because the provider reads it back. A reader of
+# the state bucket who can reach the network can log in to it.
 resource "google_compute_global_address" "services" {
   count = var.memorystore ? 1 : 0
 

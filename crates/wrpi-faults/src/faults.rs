@@ -34,7 +34,7 @@ pub(crate) const ALL: [(&str, Fault); 25] = [
     ("garbage on the wire", network::garbage),
     ("API killed and restarted", api::killed),
     ("API replica stopped by SIGTERM and restarted", api::terminated),
-    ("API crowded with strangers", api::crowded),
+    ("API crowded by unauthenticated clients", api::crowded),
     ("API out of file descriptors", api::out_of_descriptors),
     ("updater killed at any instant", updater::killed),
     ("two updaters at once", updater::two_at_once),
