@@ -107,7 +107,7 @@ impl Redis {
         let output = output.unwrap_or_else(|error| panic!("redis-cli: {error}. {ADVICE}"));
         let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "redis-cli {arguments:?}: {printed}{errors}");
-        printed.trim_end_matches('\n').to_owned()
+        printed.strip_suffix('\n').unwrap_or(&printed).to_owned()
     }
 
     /// Follows every command that the server runs from now on.

@@ -63,12 +63,16 @@ fn no_reader_ever_sees_the_one_key_without_the_other() {
             pairs
         });
         let mut written = HashSet::from([(String::new(), String::new())]);
+        // However busy the machine is, the reader has its turn before, between and after the writes.
+        let is_read = || {
+            let before = looks.load(Ordering::Relaxed);
+            eventually(|| looks.load(Ordering::Relaxed), |now| *now > before);
+        };
+        is_read();
         for _ in 0..40 {
             assert_eq!(run(&redis, &[]).0, Some(0));
             written.insert(stored(&redis));
-            // However busy the machine is, the reader has its turn between two writes.
-            let before = looks.load(Ordering::Relaxed);
-            eventually(|| looks.load(Ordering::Relaxed), |now| *now > before);
+            is_read();
         }
         is_over.store(true, Ordering::Relaxed);
         let seen = reader.join().unwrap();
