@@ -65,7 +65,8 @@ impl AppState {
         })
     }
 
-    /// Renders each reading when it arrives, until nobody can send one any more.
+    /// Renders each reading when it arrives, and never returns. The task that sends them is watched itself: were this to
+    /// end with it, the log could name the wrong one.
     pub(crate) async fn follow_readings(self: Arc<Self>) {
         let mut readings = self.readings.clone();
         loop {
@@ -75,7 +76,7 @@ impl AppState {
                 Err(error) => error!(%error, "cannot render a reading, serving the one before"),
             }
             if readings.changed().await.is_err() {
-                return;
+                std::future::pending::<()>().await;
             }
         }
     }
