@@ -45,6 +45,7 @@ test: redis-server ## all tests of the crates, against real redis-server process
 lint: shellcheck target/lint-tools/ready ## formatting, imports, clippy, rustdoc, hadolint and shellcheck, warnings denied
 	$(CARGO) fmt --all -- --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -- --check
+	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null # its lock file is current
 	.ci/imports
 	python3 .ci/test_imports.py
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- --deny warnings
