@@ -42,10 +42,11 @@ test: redis-server ## all tests of the crates, against real redis-server process
 	$(CARGO) test --locked --workspace
 
 .PHONY: lint
-lint: shellcheck target/lint-tools/ready ## formatting, imports, clippy, rustdoc, hadolint and shellcheck, warnings denied
+lint: shellcheck target/lint-tools/ready ## formatting, versions, imports, clippy, rustdoc, hadolint and shellcheck, warnings denied
 	$(CARGO) fmt --all -- --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -- --check
 	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null # its lock file is current
+	.ci/version
 	.ci/imports
 	python3 .ci/test_imports.py
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- --deny warnings
@@ -131,6 +132,10 @@ deny: ## licences, bans and sources of the dependencies, and known vulnerabiliti
 	$(CARGO) deny --all-features check --hide-inclusion-graph licenses bans sources
 	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --all-features check --disable-fetch advisories; \
 	else echo '*** NOT CHECKED: advisories. Their database could not be reached. ***'; fi
+
+.PHONY: version
+version: ## sets the version NEW everywhere: make version NEW=0.3.0
+	.ci/version $(NEW)
 
 .PHONY: release
 release: ## the binaries in target/release, each with the list of its dependencies inside, for `cargo audit bin`
