@@ -2,22 +2,39 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::stream::BoxStream;
+use hyper::body::Bytes;
+
 /// One open connection.
-#[derive(Debug)]
 pub(crate) struct ConnectInfo {
     peer: IpAddr,
     opened: Instant,
     authenticated: AtomicBool,
     /// Milliseconds from `opened` to the last use; 0 before the first.
     used: AtomicU64,
+    write_blocked: AtomicBool,
+    stream: Mutex<Option<BoxStream<'static, Bytes>>>,
 }
 
 impl ConnectInfo {
     /// A connection from `peer`, opened now.
     pub(crate) fn new(peer: IpAddr) -> Self {
-        Self { peer, opened: Instant::now(), authenticated: AtomicBool::new(false), used: AtomicU64::new(0) }
+        Self {
+            peer,
+            opened: Instant::now(),
+            authenticated: AtomicBool::default(),
+            used: AtomicU64::default(),
+            write_blocked: AtomicBool::default(),
+            stream: Mutex::default(),
+        }
+    }
+
+    /// When it was accepted.
+    pub(crate) fn opened(&self) -> Instant {
+        self.opened
     }
 
     /// The address of the other end.
@@ -47,5 +64,25 @@ impl ConnectInfo {
             0 => None,
             since => Some(self.opened + Duration::from_millis(since)),
         }
+    }
+
+    /// Notes whether a write waits until the client has room for more.
+    pub(crate) fn set_write_blocked(&self, is_blocked: bool) {
+        self.write_blocked.store(is_blocked, Relaxed);
+    }
+
+    /// Whether a write waits until the client has room for more.
+    pub(crate) fn is_write_blocked(&self) -> bool {
+        self.write_blocked.load(Relaxed)
+    }
+
+    /// Leaves the rest of the response to the server, as it goes over the wire.
+    pub(crate) fn set_stream(&self, chunks: BoxStream<'static, Bytes>) {
+        *self.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(chunks);
+    }
+
+    /// What [`ConnectInfo::set_stream`] left, once.
+    pub(crate) fn take_stream(&self) -> Option<BoxStream<'static, Bytes>> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

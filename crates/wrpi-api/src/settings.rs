@@ -125,7 +125,7 @@ impl HttpSettings {
     pub fn read(reader: &mut Reader<'_>, default_host: IpAddr) -> Self {
         let on = |port| SocketAddr::new(default_host, port).to_string();
         let connections = "Maximum open connections of the public listeners. When full, unauthenticated connections are \
-                           closed first, oldest first. Budget up to 160 KiB of memory each.";
+                           closed first, oldest first. Budget up to 96 KiB of memory each, 160 over TLS.";
         let idle = "How long a connection may be idle after a request. Behind a load balancer, longer than its own.";
         let settings = Self {
             listen: reader.value("LISTEN_ADDR", &on(8080), Form::socket_address(), "Public listener."),

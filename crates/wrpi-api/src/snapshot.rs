@@ -15,8 +15,8 @@ use wrpi_core::{Reading, Timestamp};
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     body: Bytes,
-    /// The reading as an event of a stream (HTML Living Standard, section 9.2).
-    pub(crate) event: Bytes,
+    /// The reading in a stream.
+    pub(crate) part: Part,
     /// The entity tag with its quotes, which is also the id of the event.
     pub(crate) id: String,
     etag: ETag,
@@ -26,11 +26,26 @@ pub(crate) struct Snapshot {
     not_modified_headers: HeaderMap,
 }
 
+/// A part of a stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// As an event or comment (HTML Living Standard, section 9.2).
+    pub(crate) event: Bytes,
+    /// `event` as a chunk of HTTP/1.1 (RFC 9112, section 7.1).
+    pub(crate) chunk: Bytes,
+}
+
 /// The contract's JSON. The value's digits are those of the reading: they never pass through binary floating point.
 #[derive(Serialize)]
 struct Body {
     latest_value: Box<RawValue>,
     latest_calculation_at: String,
+}
+
+impl Part {
+    fn new(event: String) -> Self {
+        Self { chunk: format!("{:x}\r\n{event}\r\n", event.len()).into(), event: event.into() }
+    }
 }
 
 impl Snapshot {
@@ -57,7 +72,7 @@ impl Snapshot {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let seconds = u64::try_from(modified_at.unix_seconds()).unwrap_or_default();
         Ok(Self {
-            event: format!("event: wrpi\nid: {id}\ndata: {body}\n\n").into(),
+            part: Part::new(format!("event: wrpi\nid: {id}\ndata: {body}\n\n")),
             body: body.into(),
             etag: id.parse()?,
             id,

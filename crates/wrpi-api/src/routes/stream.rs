@@ -2,17 +2,22 @@
 //!
 //! Each event is rendered once for all streams. A slow reader gets the latest reading as soon as it has room for it and
 //! misses those in between: it costs no memory and delays nobody.
+//!
+//! Over HTTP/1.1 `hyper` sends the head and what there is at once. The server writes the rest, as chunks (RFC 9112,
+//! section 7.1), without it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
-use futures_util::Stream;
-use futures_util::stream::unfold;
+use futures_util::stream::{iter, poll_fn, unfold};
+use futures_util::{FutureExt, Stream, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Version};
 use hyper::body::Bytes;
 use prometheus::IntGauge;
 use tokio::sync::watch;
@@ -22,11 +27,12 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Authenticated;
 use crate::connect_info::ConnectInfo;
 use crate::error::ApiError;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Part, Snapshot};
 use crate::state::AppState;
 
 /// A comment, which keeps a silent stream open on its way through proxies.
-const HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
+const HEARTBEAT: Part = Part { event: Bytes::from_static(b":\n\n"), chunk: Bytes::from_static(b"3\r\n:\n\n\r\n") };
+const LAST_CHUNK: Bytes = Bytes::from_static(b"0\r\n\r\n");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Without it, nginx and similar proxies hold events back to fill a buffer.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -36,23 +42,31 @@ pub(super) async fn stream(
     _: Authenticated,
     State(state): State<Arc<AppState>>,
     Extension(connection): Extension<Arc<ConnectInfo>>,
+    version: Version,
     request: HeaderMap,
 ) -> Result<Response, ApiError> {
     if state.latest.borrow().is_none() {
         return Err(ApiError::NoReading);
     }
+    let mut latest = state.latest.subscribe();
+    latest.mark_changed();
     let events = Events {
-        latest: state.latest.subscribe(),
+        latest,
         last_seen: request.get(LAST_EVENT_ID).map(|id| Bytes::copy_from_slice(id.as_bytes())),
         heartbeat: state.heartbeat,
         stopping: state.stopping.clone(),
-        connection,
+        connection: connection.clone(),
         _open: Open::new(&state.metrics.streams),
     };
     // A proxy that compresses an answer holds events back to fill its buffer; no-transform forbids it.
     let headers =
         [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store, no-transform"), (X_ACCEL_BUFFERING, "no")];
-    Ok((headers, Body::from_stream(events.into_stream())).into_response())
+    let body = if version == Version::HTTP_11 {
+        Body::from_stream(events.handed_over(connection))
+    } else {
+        Body::from_stream(events.into_stream().map(|part| Ok::<_, Infallible>(part.event)))
+    };
+    Ok((headers, body).into_response())
 }
 
 /// One stream.
@@ -66,13 +80,28 @@ struct Events {
 }
 
 impl Events {
-    fn into_stream(mut self) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> + Send + 'static {
-        self.latest.mark_changed();
-        unfold(self, async |mut events| Some((Ok(events.next().await?), events)))
+    /// What there is now. The rest goes to `connection`, in chunks.
+    fn handed_over(
+        mut self,
+        connection: Arc<ConnectInfo>,
+    ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
+        let first = self.unseen().map(|part| Ok(part.event));
+        let last = async { LAST_CHUNK }.into_stream();
+        let mut rest = Some(self.into_stream().map(|part| part.chunk).chain(last).boxed());
+        iter(first).chain(poll_fn(move |_| {
+            if let Some(rest) = rest.take() {
+                connection.set_stream(rest);
+            }
+            Poll::Pending
+        }))
     }
 
-    /// The next part of the body; `None` at the end. It is only asked for while the client has room for it.
-    async fn next(&mut self) -> Option<Bytes> {
+    fn into_stream(self) -> impl Stream<Item = Part> + Send + 'static {
+        unfold(self, async |mut events| Some((events.next().await?, events)))
+    }
+
+    /// The next part; `None` at the end. It is only asked for while the client has room for it.
+    async fn next(&mut self) -> Option<Part> {
         self.connection.touch(Instant::now());
         let stopping = self.stopping.clone();
         tokio::select! {
@@ -82,15 +111,20 @@ impl Events {
         }
     }
 
-    /// The next event that the client has not seen.
-    async fn news(&mut self) -> Option<Bytes> {
+    /// Waits for an event that the client has not seen.
+    async fn news(&mut self) -> Option<Part> {
         loop {
             self.latest.changed().await.ok()?;
-            let Some(snapshot) = self.latest.borrow_and_update().clone() else { continue };
-            if self.last_seen.take().is_none_or(|seen| seen != snapshot.id) {
-                return Some(snapshot.event.clone());
+            if let Some(part) = self.unseen() {
+                return Some(part);
             }
         }
+    }
+
+    /// The latest event, unless the client has seen it.
+    fn unseen(&mut self) -> Option<Part> {
+        let snapshot = self.latest.borrow_and_update().clone()?;
+        self.last_seen.take().is_none_or(|seen| seen != snapshot.id).then(|| snapshot.part.clone())
     }
 }
 

@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use super::connection::{BoxError, Ending, Handler, serve_http1, serve_tls};
+use super::connection::{BoxError, Ending, Handler};
 use super::places::Places;
+use super::{http1, tls};
 
 /// How long to wait when the process has no file descriptor left for a connection.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
@@ -42,7 +43,7 @@ impl Connections {
     pub(super) async fn accept(
         self: Arc<Self>,
         listener: TcpListener,
-        tls: Option<TlsAcceptor>,
+        acceptor: Option<TlsAcceptor>,
         handler: impl Handler,
     ) {
         let _accepting = self.tasks.token();
@@ -56,7 +57,7 @@ impl Connections {
             match accepted {
                 Ok((stream, _)) => {
                     is_failing = false;
-                    self.spawn(stream, tls.as_ref(), &handler);
+                    self.spawn(stream, acceptor.as_ref(), &handler);
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut is_failing, true) {
@@ -70,7 +71,7 @@ impl Connections {
         let Ok(listener) = listener.into_std() else { return };
         while let Ok((stream, _)) = listener.accept() {
             if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
-                self.spawn(stream, tls.as_ref(), &handler);
+                self.spawn(stream, acceptor.as_ref(), &handler);
             }
         }
     }
@@ -87,20 +88,20 @@ impl Connections {
         }
     }
 
-    fn spawn(&self, stream: TcpStream, tls: Option<&TlsAcceptor>, handler: &impl Handler) {
+    fn spawn(&self, stream: TcpStream, acceptor: Option<&TlsAcceptor>, handler: &impl Handler) {
         // Without a peer it is gone already.
         let Some(place) = stream.peer_addr().ok().and_then(|peer| self.places.take(peer.ip())) else { return };
         let _unsupported = stream.set_nodelay(true);
         let ending = Ending { idle_timeout: self.idle_timeout, closing: self.closing.clone() };
         let handler = handler.clone();
-        match tls.cloned() {
+        match acceptor.cloned() {
             None => self.tasks.spawn(async move {
                 let connection = place.connection.clone();
-                log(place.until_evicted(serve_http1(stream, connection, handler, &ending)).await);
+                log(place.until_evicted(http1::serve(stream, connection, handler, &ending)).await);
             }),
-            Some(tls) => self.tasks.spawn(async move {
+            Some(acceptor) => self.tasks.spawn(async move {
                 let connection = place.connection.clone();
-                log(place.until_evicted(serve_tls(stream, tls, connection, handler, &ending)).await);
+                log(place.until_evicted(tls::serve(stream, acceptor, connection, handler, &ending)).await);
             }),
         };
     }

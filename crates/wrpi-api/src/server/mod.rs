@@ -3,6 +3,9 @@
 mod accept;
 mod connection;
 mod descriptors;
+mod http1;
+mod http2;
+mod io;
 mod places;
 mod tls;
 

@@ -4,14 +4,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
-use tokio::time::sleep;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tracing::{info, warn};
 
+use super::connection::{BoxError, Ending, FIRST_REQUEST_TIMEOUT, Handler};
+use super::{http1, http2};
 use crate::certificates::Certificates;
+use crate::connect_info::ConnectInfo;
 
+/// How much of a response is encrypted before the connection takes it, in bytes: a TLS record.
+const BUFFER: usize = 4 * 1024;
 /// How often the files are compared with the pair in use. A mounted Secret changes when a symbolic link far above the
 /// files is replaced, so only their content tells.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
@@ -26,6 +32,28 @@ pub(super) fn acceptor(certificates: &Certificates) -> anyhow::Result<TlsAccepto
         .with_cert_resolver(certificates.resolver());
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Serves HTTP/1.1 or HTTP/2 over TLS, as the client prefers.
+pub(super) async fn serve(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    connection: Arc<ConnectInfo>,
+    handler: impl Handler,
+    ending: &Ending,
+) -> Result<(), BoxError> {
+    // All on the heap: a future keeps the room of a value that has moved out of it.
+    let handshake = Box::pin(timeout(FIRST_REQUEST_TIMEOUT, async { tls.accept(stream).await.map(Box::new) }));
+    let mut stream = tokio::select! {
+        stream = handshake => stream??,
+        () = ending.closing.cancelled() => return Ok(()),
+    };
+    stream.get_mut().1.set_buffer_limit(Some(BUFFER));
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        Box::pin(http2::serve(stream, connection, handler, ending)).await
+    } else {
+        http1::serve(stream, connection, handler, ending).await
+    }
 }
 
 /// Follows the files and never returns. New connections use a good new pair. A bad one is logged and counted once, and

@@ -138,3 +138,28 @@ fn a_client_that_never_reads_is_ended_and_costs_no_memory() {
     assert!(grown < 16, "by {grown} MiB");
     assert_eq!(api.get().body, BODY);
 }
+
+/// What the manifests budget for a connection without TLS, and the kernel's part in it.
+const BUDGET_KIB: u64 = 96;
+const KERNEL_KIB: u64 = 32;
+
+/// Requests whose heads are as large as they may be, and whose answers are not read.
+#[test]
+fn a_plain_connection_at_its_worst_takes_no_more_than_the_manifests_budget() {
+    const CONNECTIONS: u64 = 100;
+    let (api, _redis) = Api::start(&[]);
+    let padding = "x".repeat(15 * 1024);
+    let request = |padding: &str| format!("GET / HTTP/1.1\r\nHost: test\r\nX-Padding: {padding}\r\n\r\n");
+    let requests = [request("").repeat(200), request(&padding).repeat(20)].concat();
+    let hold = |_| {
+        let mut stream = TcpStream::connect(&api.address).unwrap();
+        stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+        while stream.write_all(requests.as_bytes()).is_ok() {}
+        stream
+    };
+    let mut held: Vec<_> = (0..5).map(hold).collect();
+    let before = api.service.resident_kib();
+    held.extend((0..CONNECTIONS).map(hold));
+    let each = api.service.resident_kib().saturating_sub(before) / CONNECTIONS;
+    assert!(each < BUDGET_KIB - KERNEL_KIB, "{each} KiB for each");
+}

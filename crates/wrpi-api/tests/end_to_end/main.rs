@@ -24,6 +24,7 @@ mod passwords;
 mod redis_cluster;
 mod redis_kinds;
 mod redis_tls;
+mod rest;
 mod secret;
 mod settings;
 mod stop;

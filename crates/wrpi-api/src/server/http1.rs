@@ -1,0 +1,212 @@
+//! HTTP/1.1. `hyper` holds a connection only while it answers requests, since its buffers are most of what a connection
+//! costs: a connection at rest waits without it, and the rest of a stream is written without it.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use hyper::body::Bytes;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::{sleep, timeout};
+
+use super::connection::{BoxError, Ending, Handler, IDLE_CLOSE_TIMEOUT, MAX_HEAD, idle, service};
+use super::io::Io;
+use crate::connect_info::ConnectInfo;
+
+/// How many headers a request may have: far more than any browser sends.
+const MAX_HEADERS: usize = 64;
+/// A connection is at rest after this time without a request. Whether it is, is looked at less and less often, down to
+/// once in the longest pause.
+const REST_AFTER: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Why `hyper` no longer holds a connection.
+enum Released<T> {
+    Ended,
+    AtRest(Io<T>),
+    Streaming(Io<T>, BoxStream<'static, Bytes>),
+}
+
+/// Serves a connection to its end, or until it is idle or the server closes.
+pub(super) async fn serve<T>(
+    stream: T,
+    connection: Arc<ConnectInfo>,
+    handler: impl Handler,
+    ending: &Ending,
+) -> Result<(), BoxError>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut io = Io::new(stream, connection.clone());
+    loop {
+        let is_open = tokio::select! {
+            biased;
+            is_open = poll_fn(|cx| io.poll_readable(cx)) => is_open?,
+            () = ending.closing.cancelled() => false,
+            () = idle(&connection, ending.idle_timeout) => false,
+        };
+        if !is_open {
+            return Ok(timeout(IDLE_CLOSE_TIMEOUT, io.shutdown()).await??);
+        }
+        match answer(io, &connection, handler.clone(), ending).await? {
+            Released::Ended => return Ok(()),
+            Released::AtRest(released) => io = released,
+            Released::Streaming(io, chunks) => return send(io, chunks, &connection, ending).await,
+        }
+    }
+}
+
+/// Answers requests for as long as they come.
+async fn answer<T>(
+    io: Io<T>,
+    connection: &Arc<ConnectInfo>,
+    handler: impl Handler,
+    ending: &Ending,
+) -> Result<Released<T>, BoxError>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let before = connection.last_used();
+    // header_read_timeout would cost a timer per request, and does not end a client that does not read.
+    let served = Builder::new()
+        .half_close(true)
+        .header_read_timeout(None)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(io), service(connection.clone(), handler));
+    let mut served = Box::new(served);
+    // What hyper has written is with the kernel when no write waits: only then can the rest follow without it.
+    let released = poll_fn(|cx| match Pin::new(&mut *served).poll(cx) {
+        Poll::Ready(ended) => Poll::Ready(ended.map(|()| None)),
+        Poll::Pending if connection.is_write_blocked() => Poll::Pending,
+        Poll::Pending => connection.take_stream().map_or(Poll::Pending, |chunks| Poll::Ready(Ok(Some(chunks)))),
+    });
+    let time_left = tokio::select! {
+        biased;
+        released = released => return Ok(match released? {
+            None => Released::Ended,
+            Some(chunks) => Released::Streaming(served.into_parts().io.into_inner(), chunks),
+        }),
+        () = ending.closing.cancelled() => Duration::MAX,
+        () = idle(connection, ending.idle_timeout) => IDLE_CLOSE_TIMEOUT,
+        () = rest(connection, before) => Duration::MAX,
+    };
+    Pin::new(&mut *served).graceful_shutdown();
+    // Between two requests it is over at once, and the client has not been told.
+    if !ending.closing.is_cancelled()
+        && time_left == Duration::MAX
+        && let Poll::Ready(ended) = poll_fn(|cx| Poll::Ready(served.poll_without_shutdown(cx))).await
+    {
+        ended?;
+        let parts = served.into_parts();
+        let mut io = parts.io.into_inner();
+        io.read = parts.read_buf;
+        return Ok(Released::AtRest(io));
+    }
+    timeout(time_left, served).await??;
+    Ok(Released::Ended)
+}
+
+/// Completes when the connection has been used since `before` and is between two requests now. After a request with a
+/// body that nobody read it never does: `hyper` closes it.
+async fn rest(connection: &ConnectInfo, before: Option<Instant>) {
+    let mut pause = REST_AFTER;
+    loop {
+        sleep(pause).await;
+        pause = LONGEST_PAUSE.min(pause * 2);
+        let last = connection.last_used();
+        let is_quiet = last.is_some_and(|used| used.elapsed() >= REST_AFTER);
+        if last != before && is_quiet && !connection.is_write_blocked() {
+            return;
+        }
+    }
+}
+
+/// Sends the rest of a response, until it ends or the client has had no room for a part of it for too long.
+async fn send<T>(
+    mut io: Io<T>,
+    mut chunks: BoxStream<'static, Bytes>,
+    connection: &ConnectInfo,
+    ending: &Ending,
+) -> Result<(), BoxError>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let sent = async {
+        while let Some(chunk) = chunks.next().await {
+            io.write_all(&chunk).await?;
+            io.flush().await?;
+        }
+        io.shutdown().await
+    };
+    tokio::select! {
+        biased;
+        sent = sent => Ok(sent?),
+        () = idle(connection, ending.idle_timeout) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::convert::Infallible;
+    use std::future::{Ready, ready};
+    use std::net::Ipv4Addr;
+
+    use axum::body::Body;
+    use futures_util::{StreamExt, stream};
+    use http::{Request, Response};
+    use hyper::body::Incoming;
+    use tokio::io::AsyncReadExt;
+    use tokio_util::sync::CancellationToken;
+
+    /// `/stream` leaves all but the first part of its body to the server.
+    fn handle(request: Request<Incoming>, connection: &Arc<ConnectInfo>) -> Ready<Result<Response<Body>, Infallible>> {
+        connection.touch(Instant::now());
+        if request.uri().path() != "/stream" {
+            return ready(Ok(Response::new(Body::from("whole"))));
+        }
+        let connection = connection.clone();
+        let first = stream::iter([Ok::<_, Infallible>("first")]);
+        let rest = stream::poll_fn(move |_| {
+            let chunks = ["6\r\nsecond\r\n", "0\r\n\r\n"].map(|chunk| Bytes::from_static(chunk.as_bytes()));
+            connection.set_stream(stream::iter(chunks).boxed());
+            Poll::Pending
+        });
+        ready(Ok(Response::new(Body::from_stream(first.chain(rest)))))
+    }
+
+    #[tokio::test]
+    async fn loses_nothing_when_hyper_lets_go_of_a_connection_whose_client_is_slow() {
+        const ENDS: [&str; 4] = ["whole", "whole", "whole", "5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"];
+        let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+        // So little room that writes wait.
+        for room in [1, 7, 64, 100, 1000] {
+            let (client, server) = tokio::io::duplex(room);
+            let connection = Arc::new(ConnectInfo::new(Ipv4Addr::LOCALHOST.into()));
+            let ending = Ending { idle_timeout: Duration::from_secs(60), closing: CancellationToken::new() };
+            let serving = tokio::spawn(async move { serve(server, connection, handle, &ending).await });
+            let (mut receiver, mut sender) = tokio::io::split(client);
+            let mut received = Vec::new();
+            sender.write_all(request("/").as_bytes()).await.unwrap();
+            // Longer than a connection must be quiet to be at rest, which one that waits for its client is not.
+            sleep(3 * REST_AFTER).await;
+            while !received.ends_with(b"whole") {
+                received.push(receiver.read_u8().await.unwrap());
+            }
+            let requests = [request("/").repeat(2), request("/stream")].concat();
+            let (sent, read) = tokio::join!(sender.write_all(requests.as_bytes()), receiver.read_to_end(&mut received));
+            assert!(sent.is_ok() && read.is_ok() && serving.await.is_ok());
+            let received = String::from_utf8(received).unwrap();
+            let bodies = received.split("HTTP/1.1 200 OK\r\n").filter_map(|one| one.split_once("\r\n\r\n"));
+            assert_eq!(bodies.map(|(_, body)| body).collect::<Vec<_>>(), ENDS, "{room}");
+        }
+    }
+}
