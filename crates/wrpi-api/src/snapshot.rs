@@ -17,7 +17,7 @@ pub(crate) struct Snapshot {
     body: Bytes,
     /// The reading as an event of a stream (HTML Living Standard, section 9.2).
     pub(crate) event: Bytes,
-    /// The entity tag, including its quotes. It is also the id of the event.
+    /// The entity tag with its quotes, which is also the id of the event.
     pub(crate) id: String,
     etag: ETag,
     modified_at: SystemTime,
@@ -26,7 +26,7 @@ pub(crate) struct Snapshot {
     not_modified_headers: HeaderMap,
 }
 
-/// The JSON of the HTTP contract. The value keeps its digits: it never passes through binary floating point.
+/// The contract's JSON. The value's digits are those of the reading: they never pass through binary floating point.
 #[derive(Serialize)]
 struct Body {
     latest_value: Box<RawValue>,
