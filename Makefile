@@ -187,6 +187,14 @@ cluster-test: target/cluster-tools/ready ## all of k8s/ on the cluster that CLUS
 
 # What all this needs, installed where it is missing
 
+# Each target installs what it lacks. This does so for all of them with one call of apt-get.
+PROGRAMS = chromium chromium-driver haproxy libfaketime nginx-light openssl prometheus prometheus-alertmanager \
+	python3-venv redis-server shellcheck valgrind
+
+.PHONY: programs
+programs: ## all programs of the tests from Debian or Ubuntu, at once
+	@.ci/install-programs $(PROGRAMS)
+
 .PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy webdis wrk valgrind libfaketime chromium prometheus
 redis-server shellcheck webdis wrk valgrind:
 	@$(call needs,command -v $@,$@)
