@@ -43,7 +43,7 @@ async fn a_wrong_password_shows_a_message_and_no_dialog() {
         browser.open(&system.page).await;
         browser.type_in(&random_password()).await;
         browser.shows("problem", "That is not the password.").await;
-        // A sign-in dialog of the browser would block the request, and so the message.
+        // A dialog of the browser's would hold the request back, and the message with it.
         assert!(browser.0.get_alert_text().await.is_err());
         assert_eq!(browser.element("value").await.text().await.unwrap(), "");
         browser.has_errors(&[REFUSED]).await;
