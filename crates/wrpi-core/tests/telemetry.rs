@@ -54,7 +54,7 @@ fn writes_queued_lines_at_the_end_and_logs_a_panic_as_one_line() {
 }
 
 #[test]
-fn a_process_ends_when_nobody_reads_its_output() {
+fn a_process_ends_though_nobody_reads_what_it_writes() {
     let (_unread, writer) = pipe().unwrap();
     let mut process = process(10_000).stdout(writer.try_clone().unwrap()).stderr(writer).spawn().unwrap();
     let status = eventually(|| process.try_wait().unwrap(), Option::is_some);
@@ -62,7 +62,7 @@ fn a_process_ends_when_nobody_reads_its_output() {
 }
 
 #[test]
-fn a_process_ends_when_its_log_is_closed() {
+fn a_process_ends_though_nobody_can_read_what_it_writes() {
     let (reader, writer) = pipe().unwrap();
     drop(reader);
     let mut process = process(10_000).stdout(Stdio::null()).stderr(writer).spawn().unwrap();
