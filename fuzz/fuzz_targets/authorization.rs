@@ -1,4 +1,4 @@
-//! The Authorization header: the password is accepted in every form that RFC 7617 allows, and nothing else is.
+//! The `Authorization` header: accepts the password in every form that RFC 7617 allows, and nothing else.
 #![no_main]
 
 use base64::Engine;
@@ -16,12 +16,12 @@ struct Input<'a> {
     scheme_case: [bool; 5],
     spaces: (u8, u8),
     padded: bool,
-    /// Bytes to put elsewhere in what would be right: its index and the new one.
+    /// Edits to a valid header: the index of a byte, and its new value.
     edits: Vec<(u8, u8)>,
 }
 
 impl Input<'_> {
-    /// A header with `password` as any client might write it.
+    /// A header with `password`, in any valid form.
     fn basic(&self, password: &str) -> Vec<u8> {
         let case = |(upper, letter): (&bool, u8)| if *upper { letter.to_ascii_uppercase() } else { letter };
         let mut header: Vec<u8> = self.scheme_case.iter().zip(*b"basic").map(case).collect();

@@ -1,4 +1,4 @@
-//! The headers that proxies add: whatever a client sends, the address that the proxy appends is the one that counts.
+//! The headers that proxies add: the address that the proxy appends is used, whatever the client sends.
 #![no_main]
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,5 +1,5 @@
-//! Environment variables: whatever they hold is taken or refused by name, no secret is shown, and what is taken is in
-//! its range. Every variable that is asked for gets a value, so that a new one needs no change here.
+//! Environment variables: every value is either accepted and in its range, or refused with the variable's name. No
+//! secret is shown. Every variable that is looked up gets a value, so a new setting needs no change here.
 #![no_main]
 
 use std::cell::RefCell;
@@ -13,10 +13,10 @@ use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use wrpi_core::settings::SettingsError;
 
-/// Marks every secret, and every path of one, since people confuse them. No escape of an unprintable byte can be a part of
-/// it.
+/// Marks every secret and every path of one, since users confuse the two. It cannot result from escaping unprintable
+/// bytes.
 const SECRET: &str = "ZkQzGwYv";
-/// What values are made of, so that good ones and near misses are common.
+/// Values are composed of these words, so that valid and almost valid values are common.
 const WORDS: &str = "https:// http:// example.com @ / : , * 0.0.0.0 [::1] [::] 8080 80 0 5 . ms s m h true json info wrpi_core = forwarded";
 
 #[derive(Arbitrary, Debug)]
@@ -61,17 +61,17 @@ fn value_of(name: &str, pieces: &[Piece]) -> OsString {
         Piece::Bytes(bytes) => bytes.to_vec(),
     };
     let mut value: Vec<u8> = pieces.iter().flat_map(bytes).collect();
-    // The fuzzer learns the mark from the comparison above, and would put it in other values.
+    // The fuzzer learns the mark from the comparison above, and would use it in values that are not secrets.
     if value.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()) {
         value.clear();
     }
     let is_file = name.ends_with("_FILE");
-    let before = if is_file { "/nonexistent/" } else { "" }; // nothing of this machine is read
+    let before = if is_file { "/nonexistent/" } else { "" }; // No file of the host is read.
     let behind = if name.contains("PASS") { SECRET } else { "" };
     OsString::from_vec([before.as_bytes(), &value, behind.as_bytes()].concat())
 }
 
-/// What a process may print: the settings for debugging, or their errors, a line each that begins with its variable.
+/// What a process prints: the debug form of the settings, or one line per error, which starts with the variable.
 fn shown(settings: Result<impl Debug, SettingsError>, known: impl Fn(&str) -> bool) -> String {
     match settings {
         Ok(settings) => format!("{settings:?}"),

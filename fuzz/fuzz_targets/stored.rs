@@ -1,5 +1,5 @@
-//! What Redis holds: whatever is taken for a reading is served as the same number and the same instant, in JSON's and
-//! the contract's form, and what is refused is refused in one printable line.
+//! The contents of Redis: an accepted reading is served as the same number and the same instant, in the form of JSON
+//! and of the HTTP contract. The error for anything else is one printable line.
 #![no_main]
 
 use chrono::DateTime;
@@ -76,7 +76,8 @@ fuzz_target!(|stored: (Value, Time)| {
     }
 });
 
-/// JSON's form, the number that Python's float() reads from the store, and not a digit fewer behind the point.
+/// The served value is a JSON number, equals the stored number as Python's float() parses it, and keeps all decimal
+/// places.
 fn same_number(stored: &str, served: &str) {
     let (whole, fraction) = served.split_once('.').map_or((served, None), |(whole, fraction)| (whole, Some(fraction)));
     assert!(whole == "0" || whole.starts_with(|c: char| ('1'..='9').contains(&c)), "{served}");
@@ -88,7 +89,8 @@ fn same_number(stored: &str, served: &str) {
     assert!(numbers[0] == numbers[1] && (0.0..=100.0).contains(&numbers[0]), "{stored} {served}");
 }
 
-/// The contract's form, which browsers read (no second 60), of the instant that chrono reads where it can.
+/// The served time has the form of the HTTP contract, without a second 60, which browsers reject. It is the same
+/// instant as chrono parses, if chrono accepts the stored time.
 fn same_instant(stored: &str, served: &str, seconds: i64) {
     let instant = DateTime::parse_from_str(served, "%Y-%m-%dT%H:%M:%S%z").unwrap();
     assert!(served.len() == 24 && served.ends_with("+0000") && &served[17..19] < "60", "{served}");

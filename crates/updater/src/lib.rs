@@ -1,4 +1,4 @@
-//! Calculates the index and stores it: once, or on an interval.
+//! Calculates the index and stores it, once or at an interval.
 
 mod settings;
 
@@ -22,16 +22,18 @@ pub use settings::Settings;
 ///
 /// When the clock is outside the years 1970 to 9999.
 pub fn calculate(random: &mut impl Rng, now: DateTime<Utc>) -> Result<Reading> {
-    let value = Wrpi::from_thousandths(random.random_range(0..=100_000)).context("0 to 100 is a WRPI")?;
-    let calculated_at = Timestamp::new(now).with_context(|| format!("the clock shows {now}"))?;
+    let value = Wrpi::from_thousandths(random.random_range(0..=100_000)).context("the random value is above 100")?;
+    let calculated_at =
+        Timestamp::new(now).with_context(|| format!("the clock shows {now}, outside the years 1970 to 9999"))?;
     Ok(Reading { value, calculated_at })
 }
 
-/// Calculates and stores one reading. A failure is tried again, calculating anew, until `deadline` has passed.
+/// Calculates and stores one reading. After a failure it calculates a new reading and retries until `deadline` has
+/// passed.
 ///
 /// # Errors
 ///
-/// When the deadline passed: the last failure, with the host, port and database number.
+/// When the deadline has passed: the last failure, with the host, port and database number.
 pub async fn run_once(store: &store::Settings, random: &mut impl Rng, deadline: Duration) -> Result<Reading> {
     let end = Instant::now() + deadline;
     let backoff = ExponentialBuilder::new()
@@ -45,7 +47,7 @@ pub async fn run_once(store: &store::Settings, random: &mut impl Rng, deadline: 
             Ok(Ok(reading)) => return Ok(reading),
             Ok(Err(error)) => {
                 if last_error.is_none() {
-                    warn!(%error, "could not store a reading, trying again");
+                    warn!(%error, "could not store a reading, retrying");
                 }
                 last_error = Some(error);
             }
@@ -68,8 +70,8 @@ async fn attempt(store: &store::Settings, random: &mut impl Rng) -> Result<Readi
     Ok(reading)
 }
 
-/// Runs [`run_once`] every `period`, the first at once, until `shutdown` completes. A run that fails is logged and
-/// the next one comes at its time.
+/// Runs [`run_once`] immediately and then every `period`, until `shutdown` completes. A failed run is logged; the next
+/// one starts on schedule.
 pub async fn run_every(
     period: Duration,
     store: &store::Settings,
@@ -100,7 +102,7 @@ mod tests {
     use rand::rngs::StdRng;
 
     #[test]
-    fn values_are_uniform_over_the_whole_range_and_the_time_is_the_clock_s() {
+    fn calculates_values_uniform_over_the_whole_range_at_the_given_time() {
         let now = DateTime::from_timestamp(1_613_844_407, 786_604_000).unwrap();
         let random = &mut StdRng::seed_from_u64(1);
         let mut tenths = [0; 10];
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_outside_what_can_be_written_is_an_error() {
+    fn rejects_a_clock_outside_the_years_1970_to_9999() {
         let error = calculate(&mut StdRng::seed_from_u64(1), DateTime::<Utc>::MAX_UTC).unwrap_err();
         assert!(error.to_string().starts_with("the clock shows +262142-"), "{error}");
     }

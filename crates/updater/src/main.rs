@@ -1,4 +1,4 @@
-//! The `updater` binary: one calculation, or one per interval.
+//! The `updater` binary: calculates one reading, or one per interval.
 
 use std::env::{args_os, var_os};
 use std::process::ExitCode;

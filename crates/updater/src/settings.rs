@@ -5,17 +5,17 @@ use std::time::Duration;
 use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
 use wrpi_core::{store, telemetry};
 
-/// The database the updater has always written to where nothing else is set.
+/// The Python updater had the same default.
 const DEFAULT_DB: u16 = 1;
 
-/// All that can be set.
+/// All settings of the updater.
 #[derive(Debug)]
 pub struct Settings {
     /// The store to write to.
     pub store: store::Settings,
-    /// How long one run may try.
+    /// How long one run retries before it fails.
     pub deadline: Duration,
-    /// The time from run to run; `None`: one run only.
+    /// The time between runs; `None`: one run only.
     pub interval: Option<Duration>,
     /// Logging.
     pub telemetry: telemetry::Settings,
@@ -26,19 +26,19 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// When any is bad: all that are.
+    /// All invalid settings.
     pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, SettingsError> {
         settings::load(lookup, |reader| Some(Self::read(reader)))
     }
 
-    /// Describes each.
+    /// Describes all settings.
     pub fn describe() -> Vec<Description> {
         settings::describe(Self::read)
     }
 
     fn read(reader: &mut Reader<'_>) -> Self {
-        let deadline = "How long one calculation may try to be stored.";
-        let interval = "Time from one calculation to the next.";
+        let deadline = "How long the updater retries to store a reading before it gives up.";
+        let interval = "Time between two calculations.";
         Self {
             store: store::Settings::read(reader, DEFAULT_DB),
             deadline: reader.value("UPDATE_DEADLINE", "30s", Form::duration(), deadline),

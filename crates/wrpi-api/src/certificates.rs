@@ -12,7 +12,7 @@ use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use x509_parser::parse_x509_certificate;
 
-/// How often the files are read again when one changes while the other is read.
+/// Maximum attempts to read a consistent pair while the files change.
 const READS: usize = 5;
 
 /// The contents of the certificate file and of the key file.
@@ -22,7 +22,7 @@ pub(crate) struct Pair {
     key: Vec<u8>,
 }
 
-/// A certificate that can be used.
+/// A parsed and valid pair.
 #[derive(Debug)]
 struct Certificate {
     pair: Pair,
@@ -31,7 +31,7 @@ struct Certificate {
     expires_at: i64,
 }
 
-/// A certificate chain, the server's own certificate first, and its key: where they are, and the last good pair.
+/// The paths of a certificate chain (the server's certificate first) and its key, and the last valid pair.
 #[derive(Clone, Debug)]
 pub struct Certificates {
     chain: PathBuf,
@@ -49,8 +49,8 @@ impl ResolvesServerCert for Current {
 }
 
 impl Pair {
-    /// Reads both files. A mounted Secret may be replaced between the two reads, so the certificate is read again until
-    /// it is the same before and after the key.
+    /// Reads both files. Kubernetes may replace a mounted Secret between the two reads, so the certificate is read
+    /// again until it is the same before and after the key.
     fn read(chain_path: &Path, key_path: &Path) -> anyhow::Result<Self> {
         let read = |path: &Path| std::fs::read(path).with_context(|| format!("{path:?}"));
         let mut chain = read(chain_path)?;
@@ -82,14 +82,14 @@ impl Certificates {
     ///
     /// # Errors
     ///
-    /// When one of them cannot be read or is not PEM, or when the key does not belong to the certificate. No key is
-    /// shown.
+    /// When a file cannot be read or is not PEM, or when the key does not belong to the certificate. The error does not
+    /// show the key.
     pub fn load(chain: PathBuf, key: PathBuf) -> anyhow::Result<Self> {
         let certificate = Pair::read(&chain, &key)?.parse()?;
         Ok(Self { chain, key, current: Arc::new(Current(ArcSwap::from_pointee(certificate))) })
     }
 
-    /// Hands each TLS handshake the certificate of that moment.
+    /// Gives each TLS handshake the current certificate.
     pub(crate) fn resolver(&self) -> Arc<dyn ResolvesServerCert> {
         self.current.clone()
     }
@@ -99,11 +99,11 @@ impl Certificates {
         self.current.0.load().expires_at
     }
 
-    /// Reads the files again and uses the pair from now on, if it is new. Whether it was.
+    /// Reads the files again, and switches to the new pair if they have changed. Returns whether they have.
     ///
     /// # Errors
     ///
-    /// Like [`Certificates::load`], or when the new certificate had expired by `now`, in seconds since 1970. The old
+    /// Like [`Certificates::load`], or when the new certificate has expired at `now`, in seconds since 1970. The old
     /// pair stays in use.
     pub(crate) fn reload(&self, now: i64) -> anyhow::Result<bool> {
         let pair = Pair::read(&self.chain, &self.key)?;

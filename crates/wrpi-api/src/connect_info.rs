@@ -1,4 +1,4 @@
-//! What a request, its handler and the server share about the connection that the request came on.
+//! The state of a connection, which its requests and the server share.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -37,22 +37,22 @@ impl ConnectInfo {
         self.opened
     }
 
-    /// The address of the other end.
+    /// The address of the peer.
     pub(crate) fn peer(&self) -> IpAddr {
         self.peer
     }
 
-    /// Notes that a request had the password: the connection can no longer be evicted.
+    /// Marks the connection as authenticated, which protects it from eviction.
     pub(crate) fn set_authenticated(&self) {
         self.authenticated.store(true, Relaxed);
     }
 
-    /// Whether any request on it had the password.
+    /// Whether any request on it had a valid password.
     pub(crate) fn is_authenticated(&self) -> bool {
         self.authenticated.load(Relaxed)
     }
 
-    /// Notes a use at `now`: a request, or a part of a stream that the client had room for.
+    /// Records a use at `now`: a request, or a part of a stream that the client was ready to receive.
     pub(crate) fn touch(&self, now: Instant) {
         let since = u64::try_from((now - self.opened).as_millis()).unwrap_or(u64::MAX);
         self.used.store(since.max(1), Relaxed);

@@ -1,4 +1,4 @@
-//! Every error that a client can get, and the only place that chooses a status.
+//! All errors that a client can get. No other module chooses the status of an error.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use serde::Serialize;
 
-/// The methods of every path.
+/// The methods that every path allows.
 pub(crate) const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD");
 
 /// Why a request gets no reading.
@@ -19,17 +19,17 @@ pub(crate) enum ApiError {
     Unauthenticated,
     /// Too many wrong passwords from this client; it may retry after this time.
     Throttled(Duration),
-    /// No reading has been seen since the start.
+    /// No reading has arrived since the start.
     NoReading,
-    /// No such path.
+    /// The path does not exist.
     NotFound,
-    /// The path does not have this method.
+    /// The path does not allow this method.
     MethodNotAllowed,
     /// An HTTP/1.1 request without exactly one valid `Host`.
     BadHost,
-    /// `Transfer-Encoding`: no request needs a body.
+    /// A request with `Transfer-Encoding`. No request needs a body.
     UnwantedBody,
-    /// A request that cannot be redirected to HTTPS because it does not name a host.
+    /// A request without a host, which cannot be redirected to HTTPS.
     NoHost,
 }
 

@@ -1,4 +1,4 @@
-//! What the fuzz targets in `fuzz/` call: parsers of requests, which no other crate sees.
+//! Entry points for the fuzz targets in `fuzz/`: parsers of requests that are otherwise private.
 
 use std::net::IpAddr;
 

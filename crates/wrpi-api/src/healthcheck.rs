@@ -1,4 +1,4 @@
-//! What a container's health check runs, as the image has no shell: it asks the running process whether it is ready.
+//! The subcommand `healthcheck`, for containers: their image has no shell. It asks the running process if it is ready.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -11,14 +11,14 @@ use wrpi_core::{cli, telemetry};
 
 use crate::settings::admin_address;
 
-/// What `--help` says of it.
-pub const ABOUT: &str = "Ask for /readyz at ADMIN_ADDR; exit with 0 if it is ready, else with 1";
+/// Its description in `--help`.
+pub const ABOUT: &str = "Request /readyz at ADMIN_ADDR; exit with 0 if the API is ready, else with 1";
 
-/// How long each step may take.
+/// The timeout of each step.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks for `/readyz`: succeeds if it is ready, else fails after a line in the log that says why. Reads no setting but
-/// `ADMIN_ADDR` and those of the log; a bad one ends the process.
+/// Requests `/readyz`. Succeeds if the API is ready; otherwise logs why and fails. It reads only `ADMIN_ADDR` and the
+/// settings of the log; an invalid one ends the process.
 pub fn run(lookup: Lookup<'_>) -> ExitCode {
     let settings = settings::load(lookup, |reader| Some((telemetry::Settings::read(reader), admin_address(reader))));
     let (telemetry, address) = cli::settings_or_exit(settings);
@@ -41,7 +41,7 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
     Ok(answer)
 }
 
-/// A listener on every address is asked on the loopback one.
+/// Replaces an unspecified address, such as `0.0.0.0`, by the loopback address.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {

@@ -1,6 +1,6 @@
 //! Serves the latest reading over HTTP: public listeners for the index, an admin listener for probes and metrics.
 //!
-//! Nothing here knows who calculates or feeds the readings: they arrive through a [`tokio::sync::watch`] channel.
+//! Readings arrive through a [`tokio::sync::watch`] channel. Nothing here depends on their source.
 //!
 //! Modules import downwards only: `server`, `routes`, `state`, `settings`, then `auth` and `middleware`, then the rest.
 

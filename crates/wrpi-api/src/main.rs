@@ -1,4 +1,4 @@
-//! The `wrpi-api` binary: serves what Redis holds.
+//! The `wrpi-api` binary: serves the reading in Redis.
 
 use std::env::{args_os, var_os};
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! What the API counts, for Prometheus.
+//! The API's metrics, for Prometheus.
 
 mod reading;
 
@@ -14,12 +14,12 @@ use wrpi_core::Reading;
 
 use crate::paths::{READING, STREAM};
 
-/// The usual statuses of a GET of the reading, each counted without a look-up.
+/// The usual statuses of a GET of the reading. Their counters are kept, so that a request needs no look-up by label.
 const OUTCOMES: [u16; 5] = [200, 304, 401, 429, 503];
 /// Upper bounds in seconds.
 const BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
-/// The metrics of the HTTP side, and the registry of all.
+/// The HTTP metrics, and the registry of all metrics.
 pub(crate) struct Metrics {
     pub(crate) registry: Registry,
     requests: IntCounterVec,
@@ -36,7 +36,7 @@ pub(crate) struct Metrics {
     pub(crate) streams: IntGauge,
 }
 
-/// The metrics of the connections of one listener.
+/// The connection metrics of one listener.
 pub(crate) struct ConnectionMetrics {
     pub(crate) active: IntGauge,
     pub(crate) refused: IntCounter,
@@ -44,7 +44,7 @@ pub(crate) struct ConnectionMetrics {
 }
 
 impl Metrics {
-    /// Registers the metrics. Those of the reading look at `readings` whenever they are collected.
+    /// Registers the metrics. Those of the reading are taken from `readings` at each scrape.
     ///
     /// # Errors
     ///
@@ -57,13 +57,16 @@ impl Metrics {
             Opts::new("http_requests_total", "Requests by method, route and status."),
             &["method", "route", "status"],
         )?;
-        // There from the start: of a series that begins with an error, the first is in no rate.
+        // These series start at 0: `rate()` does not see the first increase of a series that begins with an error.
         for labels in [["GET", STREAM, "503"], ["HEAD", READING, "503"], ["HEAD", STREAM, "503"]] {
             requests.with_label_values(&labels);
         }
         let durations = HistogramVec::new(
-            HistogramOpts::new("http_request_duration_seconds", "From the head of a request to that of its answer.")
-                .buckets(BUCKETS.to_vec()),
+            HistogramOpts::new(
+                "http_request_duration_seconds",
+                "Time from receiving the request headers to sending the response headers.",
+            )
+            .buckets(BUCKETS.to_vec()),
             &["route"],
         )?;
         let metrics = Self {
@@ -103,7 +106,7 @@ impl Metrics {
             streams: IntGauge::new("wrpi_streams_active", "Open streams of readings.")?,
         };
         let build = IntGaugeVec::new(
-            Opts::new("wrpi_build_info", "1, with the version and the commit that this was built from."),
+            Opts::new("wrpi_build_info", "Always 1, with the version and the commit of the build."),
             &["version", "commit"],
         )?;
         build
@@ -131,7 +134,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// The metrics of the connections of `listener`, of which there may be `max`.
+    /// The connection metrics of `listener`, whose connection limit is `max`.
     pub(crate) fn connections(&self, listener: &str, max: usize) -> ConnectionMetrics {
         self.connections_max.with_label_values(&[listener]).set(i64::try_from(max).unwrap_or(i64::MAX));
         ConnectionMetrics {

@@ -1,6 +1,6 @@
-//! The public paths. Everything else has the label `other`, so that no client can create metric series.
+//! The public paths. All other paths share the label `other`, so clients cannot create metric series.
 
-/// The latest reading: nearly all requests ask for it.
+/// The latest reading. Nearly all requests are for this path.
 pub(crate) const READING: &str = "/v0/wrpi";
 /// The latest reading and each new one, as server-sent events.
 pub(crate) const STREAM: &str = "/v0/wrpi/stream";

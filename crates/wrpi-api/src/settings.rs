@@ -13,23 +13,23 @@ use crate::auth::{ClientIpSource, Password, Passwords, ThrottleLimit};
 use crate::certificates::Certificates;
 use crate::middleware::cors::AllowedOrigins;
 
-/// The database the API has always read from where nothing else is set.
+/// The Python API had the same default.
 const DEFAULT_DB: u16 = 0;
-/// Public listeners are for everyone unless told otherwise.
+/// By default, public listeners accept connections on all addresses.
 const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// All that can be set.
+/// All settings of the API.
 #[derive(Debug)]
 pub struct Settings {
     /// The store to follow.
     pub store: store::Settings,
-    /// The longest time between two reads of the store.
+    /// Maximum time between two reads of the store.
     pub heartbeat: Duration,
     /// The passwords.
     pub passwords: Passwords,
     /// Listeners and limits.
     pub http: HttpSettings,
-    /// Who may call.
+    /// Who may call the API.
     pub access: AccessSettings,
     /// Logging.
     pub telemetry: telemetry::Settings,
@@ -40,18 +40,18 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// When any is bad: all that are.
+    /// All invalid settings.
     pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, SettingsError> {
         settings::load(lookup, Self::read)
     }
 
-    /// Describes each.
+    /// Describes all settings.
     pub fn describe() -> Vec<Description> {
         settings::describe(Self::read)
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let heartbeat = "Longest time between two reads of Redis, in case a push is lost.";
+        let heartbeat = "Maximum time between two reads of Redis, in case an invalidation message is lost.";
         let store = store::Settings::read(reader, DEFAULT_DB);
         let heartbeat = reader.value("REDIS_HEARTBEAT", "5s", Form::duration(), heartbeat);
         let passwords = Passwords::read(reader, None);
@@ -63,15 +63,16 @@ impl Settings {
 }
 
 impl Passwords {
-    /// Reads the passwords. With `made`, a current one need not be set: it is `made` then.
-    pub fn read(reader: &mut Reader<'_>, made: Option<SecretString>) -> Option<Self> {
-        let (name, meaning) = ("APP_PASSWORD", "Password of all users, with any user name.");
-        let current = match made {
+    /// Reads the passwords. If `APP_PASSWORD` is not set, the current password is `generated`; without that it is
+    /// required.
+    pub fn read(reader: &mut Reader<'_>, generated: Option<SecretString>) -> Option<Self> {
+        let (name, meaning) = ("APP_PASSWORD", "Password of all clients. They may send any user name.");
+        let current = match generated {
             None => reader.required_secret(name, meaning),
-            Some(made) => reader.secret(name, "random, and printed", meaning).or(Some(made)),
+            Some(generated) => reader.secret(name, "generated and printed", meaning).or(Some(generated)),
         };
-        let meaning = "Password before the last change, accepted too. Remove it when `wrpi_auth_previous_password_total` \
-                       no longer grows. The current password counts as none.";
+        let meaning = "Previous password, still accepted. Remove it when `wrpi_auth_previous_password_total` no longer \
+                       grows. Ignored if it equals the current password.";
         let previous = reader.secret("APP_PASSWORD_PREVIOUS", "none", meaning);
         let current = current?;
         let previous = previous.filter(|previous| previous.expose_secret() != current.expose_secret());
@@ -79,7 +80,7 @@ impl Passwords {
     }
 }
 
-/// Listeners, and the limits of their connections.
+/// The listeners and the limits of their connections.
 #[derive(Debug)]
 pub struct HttpSettings {
     /// The public listener.
@@ -88,9 +89,9 @@ pub struct HttpSettings {
     pub tls: Option<TlsSettings>,
     /// The admin listener.
     pub admin: SocketAddr,
-    /// How many connections the public listeners may have at once.
+    /// Maximum open connections of the public listeners.
     pub max_connections: usize,
-    /// How long a connection may rest.
+    /// How long a connection may be idle after a request.
     pub idle_timeout: Duration,
 }
 
@@ -103,16 +104,16 @@ pub struct TlsSettings {
     pub certificates: Certificates,
     /// Whether the plain listener redirects to HTTPS instead of serving.
     pub redirect: bool,
-    /// The public HTTPS port that redirects name; 0: the port that the listener is bound to.
+    /// The public HTTPS port, used in redirects; 0: the port that the listener is bound to.
     pub https_port: u16,
-    /// How long a browser must use HTTPS only, in seconds; 0 sends no `Strict-Transport-Security`.
+    /// How long browsers must use HTTPS, in seconds; 0 sends no `Strict-Transport-Security`.
     pub hsts_max_age: u32,
 }
 
 /// Who may call the API.
 #[derive(Clone, Debug)]
 pub struct AccessSettings {
-    /// How many wrong passwords a client may try; `None` is without limit.
+    /// How many wrong passwords a client may try; `None`: no limit.
     pub throttle: Option<ThrottleLimit>,
     /// Where a client's address comes from.
     pub client_ip: ClientIpSource,
@@ -121,12 +122,13 @@ pub struct AccessSettings {
 }
 
 impl HttpSettings {
-    /// Reads the settings; public listeners are on `default_host` where unset.
+    /// Reads the settings. `default_host` is the default host of public listeners.
     pub fn read(reader: &mut Reader<'_>, default_host: IpAddr) -> Self {
         let on = |port| SocketAddr::new(default_host, port).to_string();
         let connections = "Maximum open connections of the public listeners. When full, unauthenticated connections are \
                            closed first, oldest first. Budget up to 96 KiB of memory each, 160 over TLS.";
-        let idle = "How long a connection may be idle after a request. Behind a load balancer, longer than its own.";
+        let idle = "How long a connection may be idle after a request. Behind a load balancer, set a longer time than \
+                    the load balancer's own.";
         let settings = Self {
             listen: reader.value("LISTEN_ADDR", &on(8080), Form::socket_address(), "Public listener."),
             tls: TlsSettings::read(reader, &on(8443)),
@@ -138,7 +140,7 @@ impl HttpSettings {
         settings
     }
 
-    /// Each public listener, with its variable.
+    /// The public listeners, each with its variable.
     fn public(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
         [("LISTEN_ADDR", self.listen)].into_iter().chain(self.tls.as_ref().map(|tls| ("TLS_LISTEN_ADDR", tls.listen)))
     }
@@ -155,12 +157,12 @@ impl HttpSettings {
         }
     }
 
-    /// Logs a warning if the admin listener can be reached where a public one can.
+    /// Logs a warning if clients of a public listener can reach the admin listener.
     pub(crate) fn warn_of_public_admin(&self) {
         let ip = self.admin.ip();
         if let Some((_, public)) = self.public().find(|(_, public)| !ip.is_loopback() && overlap(ip, public.ip())) {
             let (admin, public) = (self.admin.to_string(), public.to_string());
-            warn!(admin, public, "the admin listener is on the address of a public one, keep clients from its port");
+            warn!(admin, public, "the admin listener is on a public listener's address; block its port for clients");
         }
     }
 }
@@ -168,16 +170,16 @@ impl HttpSettings {
 impl TlsSettings {
     fn read(reader: &mut Reader<'_>, default: &str) -> Option<Self> {
         let known = reader.problems();
-        let meaning = "PEM file of the certificate chain. It and `TLS_KEY_FILE` turn HTTPS on. Changes are picked up.";
+        let meaning = "PEM file of the certificate chain. With `TLS_KEY_FILE` it enables HTTPS. Reloaded when changed.";
         let chain = reader.optional("TLS_CERT_FILE", "no HTTPS", &Form::path(), meaning);
-        let key = reader.optional("TLS_KEY_FILE", "no HTTPS", &Form::path(), "PEM file of the certificate's key.");
+        let key = reader.optional("TLS_KEY_FILE", "no HTTPS", &Form::path(), "PEM file of the private key.");
         let listen = reader.value("TLS_LISTEN_ADDR", default, Form::socket_address(), "Public listener over TLS.");
-        let meaning = "What the plain listener does with HTTPS on: `redirect` (308, except `/`) or `serve`.";
+        let meaning = "What the plain listener does when HTTPS is enabled: `redirect` (308, except `/`) or `serve`.";
         let plain = Form::choice(&[("redirect", true), ("serve", false)]);
         let redirect = reader.value("PLAIN_HTTP", "redirect", plain, meaning);
         let (unset, port) = ("the port of `TLS_LISTEN_ADDR`", Form::number(1..=u16::MAX));
         let https_port = reader.optional("HTTPS_PORT", unset, &port, "Public HTTPS port, used in redirects.");
-        let meaning = "How long browsers must use HTTPS, in seconds (`Strict-Transport-Security`). `0` sends none.";
+        let meaning = "How long browsers must use HTTPS, in seconds (`Strict-Transport-Security`). `0`: no header.";
         let hsts_max_age = reader.value("HSTS_MAX_AGE", "31536000", Form::number(0..=u32::MAX), meaning);
         let (files, are_good) = ("TLS_CERT_FILE and TLS_KEY_FILE:", reader.problems() == known);
         match (chain, key) {
@@ -198,7 +200,7 @@ impl TlsSettings {
     }
 }
 
-/// Without certificates, what only makes sense with HTTPS is refused: somebody believes that it is on.
+/// Refuses settings that need HTTPS if there is no certificate: the user who set them expects HTTPS to be enabled.
 fn refuse_https(reader: &mut Reader<'_>) {
     let https = [("TLS_LISTEN_ADDR", ""), ("PLAIN_HTTP", "serve"), ("HTTPS_PORT", ""), ("HSTS_MAX_AGE", "0")];
     for (name, harmless) in https {
@@ -211,16 +213,16 @@ fn refuse_https(reader: &mut Reader<'_>) {
 impl AccessSettings {
     /// Reads the settings.
     pub fn read(reader: &mut Reader<'_>) -> Self {
-        let guesses = "Different wrong passwords that a client may try at once. `0` is no limit.";
+        let guesses = "How many different wrong passwords a client may try at once. `0`: no limit.";
         let burst = reader.value("AUTH_GUESSES", "10", Form::number(0..=100), guesses);
-        let refill = "Time until a client may try one more.";
+        let refill = "Time until a client may try one more password.";
         let refill = reader.value("AUTH_GUESS_REFILL", "30s", Form::duration(), refill);
-        let client_ip = "Where a client's address comes from: the connection, or a header that your proxy sets, such as \
+        let client_ip = "Source of a client's address: `connection`, or a header that your proxy sets, such as \
                          `x-forwarded-for:2` (the second address from the right).";
-        let source = "connection, or a header's name, with a position up to 100 where it is not 1, such as x-real-ip, \
+        let source = "connection, or a header name, optionally with a position from 1 to 100, such as x-real-ip, \
                       x-forwarded-for:2 or forwarded";
         let source = Form::new(source, ClientIpSource::parse);
-        let origins = "Comma-separated origins of the pages that may call the API. `*` is all.";
+        let origins = "Comma-separated origins of the pages that may call the API. `*` allows all.";
         let allowed = "*, or comma-separated origins such as https://app.example.com or http://localhost:3000";
         let allowed = Form::new(allowed, AllowedOrigins::parse);
         Self {
@@ -233,13 +235,13 @@ impl AccessSettings {
 
 /// Reads the address of the admin listener alone.
 pub(crate) fn admin_address(reader: &mut Reader<'_>) -> SocketAddr {
-    let meaning = "Admin listener: `/livez`, `/readyz` and `/metrics`. Never publish it.";
+    let meaning = "Admin listener: `/livez`, `/readyz` and `/metrics`. Never expose it to clients.";
     reader.value("ADMIN_ADDR", "127.0.0.1:9090", Form::socket_address(), meaning)
 }
 
-/// Whether two listeners on these addresses share one.
+/// Whether listeners on these two addresses share an address.
 fn overlap(one: IpAddr, other: IpAddr) -> bool {
-    // `[::]` takes IPv4 as well.
+    // `[::]` accepts IPv4 too.
     let covers = |all: IpAddr, ip: IpAddr| all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4());
     one == other || covers(one, other) || covers(other, one)
 }

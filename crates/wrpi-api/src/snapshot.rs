@@ -1,4 +1,4 @@
-//! The latest reading as every request gets it: rendered once per reading, then only cloned.
+//! The latest reading as a response: rendered once per reading, then only cloned.
 
 use std::time::{Duration, SystemTime};
 
@@ -49,8 +49,8 @@ impl Part {
 }
 
 impl Snapshot {
-    /// Renders `reading` as of `now`, with the headers that every response has. `Last-Modified` is never in the future (RFC 9110, section 8.8.2.1), even when the
-    /// updater's clock is ahead of this one.
+    /// Renders `reading` as of `now`, with the headers that every response has. `Last-Modified` is never in the future
+    /// (RFC 9110, section 8.8.2.1), even if the updater's clock is ahead of this one.
     ///
     /// # Errors
     ///
@@ -96,8 +96,8 @@ impl Snapshot {
         response
     }
 
-    /// Evaluates the conditions of a GET or HEAD (RFC 9110, section 13): `If-None-Match` overrules
-    /// `If-Modified-Since`, and a condition that cannot be parsed does not hold.
+    /// Evaluates the conditions of a GET or HEAD (RFC 9110, section 13). `If-None-Match` takes precedence over
+    /// `If-Modified-Since`. A condition that cannot be parsed is treated as not met, so the response is 200.
     fn is_not_modified(&self, request: &HeaderMap) -> bool {
         match request.typed_try_get::<IfNoneMatch>() {
             Ok(Some(tags)) => !tags.precondition_passes(&self.etag),

@@ -1,4 +1,4 @@
-//! What the handlers share.
+//! The state that handlers share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,18 +18,18 @@ use crate::middleware::cors::AllowedOrigins;
 use crate::settings::AccessSettings;
 use crate::snapshot::Snapshot;
 
-/// The longest silence on a stream. A client that has left without a word is noticed at the second attempt to write,
-/// so within 15 seconds.
+/// Maximum silence on a stream. The second write to a client that has disappeared fails, so it is detected within 15
+/// seconds.
 const HEARTBEAT: Duration = Duration::from_secs(7);
 
-/// The latest reading, who may read it, what is counted, and whether the API is stopping.
+/// The latest reading, the authenticator, the metrics, and whether the API is stopping.
 pub struct AppState {
     readings: watch::Receiver<Option<Reading>>,
     /// The latest of `readings`, rendered.
     pub(crate) latest: watch::Sender<Option<Arc<Snapshot>>>,
     pub(crate) authenticator: Authenticator,
     pub(crate) origins: AllowedOrigins,
-    /// The headers of every response. A snapshot is rendered with them: a request then only clones it.
+    /// The headers of every response. A snapshot already contains them, so a request only clones it.
     pub(crate) common: HeaderMap,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) heartbeat: Duration,
@@ -65,15 +65,15 @@ impl AppState {
         })
     }
 
-    /// Renders each reading when it arrives, and never returns. The task that sends them is watched itself: were this to
-    /// end with it, the log could name the wrong one.
+    /// Renders each reading when it arrives. Never returns, not even when the task that sends readings has ended: the
+    /// process then ends because of that task, and the log must name it and not this one.
     pub(crate) async fn follow_readings(self: Arc<Self>) {
         let mut readings = self.readings.clone();
         loop {
             let reading = *readings.borrow_and_update();
             match reading.map(|reading| Snapshot::render(reading, SystemTime::now(), &self.common)).transpose() {
                 Ok(snapshot) => drop(self.latest.send_replace(snapshot.map(Arc::new))),
-                Err(error) => error!(%error, "cannot render a reading, serving the one before"),
+                Err(error) => error!(%error, "cannot render the reading, serving the previous one"),
             }
             if readings.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -81,13 +81,13 @@ impl AppState {
         }
     }
 
-    /// From now on the API is not ready, each answer is the last on its connection, and streams end.
+    /// From now on the API is not ready, every response closes its connection, and streams end.
     pub(crate) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
         self.stopping.cancel();
     }
 
-    /// Whether [`AppState::stop`] was called. Every request asks: unlike the token, this takes no lock.
+    /// Whether [`AppState::stop`] was called. Every request checks this. Unlike the token, it takes no lock.
     pub(crate) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
     }

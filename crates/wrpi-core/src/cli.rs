@@ -1,5 +1,5 @@
-//! The command line that every binary has: `--help`, `--version`, and where there is one the subcommand `healthcheck`.
-//! Environment variables set everything else.
+//! The command line of every binary: `--help`, `--version` and, if the binary has one, the subcommand `healthcheck`.
+//! All settings are environment variables.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::process::exit;
 
 use crate::settings::{Description, SettingsError, help};
 
-/// What a binary says of itself.
+/// How a binary describes itself in `--help`.
 #[derive(Clone, Copy, Debug)]
 pub struct Cli {
     /// Its name.
@@ -16,11 +16,11 @@ pub struct Cli {
     pub about: &'static str,
     /// Its version.
     pub version: &'static str,
-    /// What its subcommand `healthcheck` does, if it has it.
+    /// What its subcommand `healthcheck` does; `None` if it has none.
     pub healthcheck: Option<&'static str>,
 }
 
-/// The [`Cli`] of the crate that this stands in; `healthcheck` says what its subcommand does, if it has it.
+/// The [`Cli`] of the calling crate. `$healthcheck` is [`Cli::healthcheck`].
 #[macro_export]
 macro_rules! cli {
     ($healthcheck:expr) => {
@@ -33,18 +33,18 @@ macro_rules! cli {
     };
 }
 
-/// What a process was started for.
+/// What a process was started to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Its work.
+    /// Its normal work.
     Run,
-    /// To check whether another process of the same binary, or what that needs, is well.
+    /// Check another process of the same binary, or the server that it needs.
     Healthcheck,
 }
 
 impl Cli {
-    /// Reads the arguments (without the name of the binary). Answers `--help`, with the variables of `describe`, and
-    /// `--version`, and ends the process with exit code 2 on any other argument.
+    /// Parses the arguments (without the name of the binary). `--help`, which lists the variables of `describe`, and
+    /// `--version` print their text and exit. Any other argument ends the process with exit code 2.
     pub fn command_or_exit(
         &self,
         arguments: impl Iterator<Item = OsString>,
@@ -77,13 +77,13 @@ impl Cli {
     }
 }
 
-/// Unwraps settings, or ends the process with exit code 2 after a line for each bad one on standard error.
+/// Unwraps settings, or prints one line for each invalid one on standard error and exits with code 2.
 pub fn settings_or_exit<T>(settings: Result<T, SettingsError>) -> T {
     settings.unwrap_or_else(|error| refuse(&error.to_string()))
 }
 
 fn refuse(problem: &str) -> ! {
-    // Where standard error is gone, the exit code still tells.
+    // If standard error is closed, the exit code still reports the problem.
     let _printed = writeln!(std::io::stderr(), "{problem}");
     exit(2)
 }

@@ -1,4 +1,4 @@
-//! One task that follows the store and passes each new reading on, whatever happens to the store.
+//! One task that follows the store and sends each new reading to the API. It survives every failure of the store.
 //!
 //! The store pushes changes (an invalidation message, then one `MGET`). A heartbeat reads again in case a push is lost,
 //! and TCP keepalive ends a connection that died silently. A store that refuses to push is polled.
@@ -19,16 +19,16 @@ use crate::{Reading, ReadingError};
 use connection::Connection;
 pub use metrics::Metrics;
 
-/// A lost store is tried again after the first of these, then less and less often down to the second; each with
-/// jitter of up to as much again.
+/// Delays between attempts to reach a lost store: they grow exponentially from the first to the longest. Jitter adds up
+/// to 100 %.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LONGEST: Duration = Duration::from_millis(250);
 
 type Found = Option<Result<Reading, ReadingError>>;
 
-/// Follows the store in `settings` and sends every reading that differs from the last. It never returns; drop it
-/// to stop. What the store cannot give, or what is no reading, is logged when it changes and counted, and the
-/// last good reading stays.
+/// Follows the store in `settings` and sends every reading that differs from the last one. It never returns; drop it to
+/// stop. If the store fails or holds an invalid reading, the last good reading stays. Problems are logged when they
+/// change, and rejected readings are counted.
 pub async fn follow(
     settings: store::Settings,
     heartbeat: Duration,
@@ -46,7 +46,7 @@ pub async fn follow(
             .build()
         {
             let Err(error) = feed.session().await else { break };
-            let had_connected = feed.lost(&error);
+            let had_connected = feed.record_lost(&error);
             sleep(delay).await;
             if had_connected {
                 break;
@@ -55,7 +55,7 @@ pub async fn follow(
     }
 }
 
-/// How the store was last seen, once it was.
+/// The state of the connection to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
     Pushed,
@@ -69,30 +69,29 @@ struct Feed {
     metrics: Metrics,
     readings: watch::Sender<Option<Reading>>,
     link: Option<Link>,
-    /// How often in a row the store has hung up when it was asked to push.
+    /// How many times in a row the store has closed the connection when it was asked to push.
     hang_ups: u32,
-    /// Why the store is lost: what has been logged of it.
+    /// The causes of the current loss that have been logged.
     causes: Vec<ErrorKind>,
     found: Option<Found>,
 }
 
 impl Feed {
-    /// One connection, from its beginning to its end. One that must be opened anew, to ask for pushes again, ends with
-    /// `Ok`.
+    /// Runs one connection until it ends. Returns `Ok` when it is time to reconnect and ask for pushes again.
     async fn session(&mut self) -> Result<(), StoreError> {
         let mut connection = Connection::open(&self.settings, self.heartbeat, &mut self.hang_ups).await?;
         let mut pushed_at = None;
         while !connection.has_expired() {
             let last = *self.readings.borrow();
             let found = connection.read(last).await?;
-            self.found_link(connection.refusal());
-            self.take(found, pushed_at);
+            self.record_connected(connection.refusal());
+            self.update(found, pushed_at);
             pushed_at = connection.next_change().await;
         }
         Ok(())
     }
 
-    fn take(&mut self, found: Found, pushed_at: Option<Instant>) {
+    fn update(&mut self, found: Found, pushed_at: Option<Instant>) {
         if let Some(Ok(reading)) = found
             && self.readings.send_if_modified(|last| last.replace(reading) != Some(reading))
         {
@@ -107,21 +106,20 @@ impl Feed {
         let was_bad = !matches!(self.found, None | Some(Some(Ok(_))));
         let (redis_host, redis_db) = (&self.settings.host, self.settings.db);
         match &found {
-            None => warn!(
-                redis_host,
-                redis_db, "no reading in this database; is REDIS_DB the number that the updater writes to?"
-            ),
+            None => {
+                warn!(redis_host, redis_db, "no reading in this database; check that REDIS_DB matches the updater's");
+            }
             Some(Err(error)) => {
                 self.metrics.rejected.with_label_values(&[error.reason()]).inc();
-                warn!(redis_host, redis_db, %error, "reading rejected, the last good one stays");
+                warn!(redis_host, redis_db, %error, "reading rejected, keeping the last good one");
             }
-            Some(Ok(_)) if was_bad => info!(redis_host, redis_db, "good reading in the store again"),
+            Some(Ok(_)) if was_bad => info!(redis_host, redis_db, "the store has a good reading again"),
             Some(Ok(_)) => {}
         }
         self.found = Some(found);
     }
 
-    fn found_link(&mut self, refusal: Option<&StoreError>) {
+    fn record_connected(&mut self, refusal: Option<&StoreError>) {
         self.metrics.up.set(1);
         self.causes.clear();
         let link = if refusal.is_some() { Link::Polled } else { Link::Pushed };
@@ -141,16 +139,16 @@ impl Feed {
         }
     }
 
-    /// Notes the end of a session; whether it had begun at all. Each cause is logged once: what closed the connection
-    /// may be followed by what keeps a new one from being opened.
-    fn lost(&mut self, error: &StoreError) -> bool {
+    /// Records the end of a session. Returns whether it had connected. Each cause is logged once per loss, since the
+    /// cause that closed the connection and the cause that prevents a new one can differ.
+    fn record_lost(&mut self, error: &StoreError) -> bool {
         self.metrics.up.set(0);
         let before = self.link;
-        // Before it was found for the first time it cannot be lost.
+        // A store that has never been reached is not "lost": no reconnect is counted for it.
         self.link = before.map(|_| Link::Down);
         if !self.causes.contains(&error.kind()) {
             self.causes.push(error.kind());
-            warn!(%error, "store lost, trying again until it is back");
+            warn!(%error, "store lost, retrying");
         }
         matches!(before, Some(Link::Pushed | Link::Polled))
     }

@@ -1,7 +1,7 @@
-//! What the WRPI services share: the [`Reading`] and its wire forms, the Redis store it is kept in, the feed that
-//! follows the store, and the reading of settings from the environment.
+//! What the WRPI services share: the [`Reading`] and its wire forms, the Redis store, the feed that follows the store,
+//! and settings from environment variables.
 //!
-//! Nothing here knows of HTTP.
+//! Nothing here depends on HTTP.
 
 pub mod cli;
 pub mod feed;

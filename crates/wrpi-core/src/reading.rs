@@ -1,4 +1,4 @@
-//! A value with the time of its calculation, and why stored bytes may fail to be one.
+//! A value with the time of its calculation, and the errors of parsing one.
 
 use std::fmt;
 
@@ -13,24 +13,24 @@ pub struct Reading {
     pub calculated_at: Timestamp,
 }
 
-/// Why what the store holds is no [`Reading`]. Each message says what was found.
+/// Why the contents of the store are not a [`Reading`]. Each message shows what was found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadingError {
-    /// One of the two keys is there, the other is missing or holds another type than a string.
-    #[error("{0} is missing or not a string, while the other key is there")]
+    /// One key holds a string; the other is missing or has another type.
+    #[error("{0} is missing or not a string, but the other key exists")]
     Incomplete(&'static str),
     /// The stored value is not a number from 0 to 100.
     #[error("value {found} is {error}")]
     Value {
-        /// The stored bytes, escaped and cut to a line.
+        /// The stored bytes, escaped and truncated.
         found: String,
         /// What is wrong with them.
         error: ParseWrpiError,
     },
-    /// The stored time cannot be read.
+    /// The stored time cannot be parsed.
     #[error("timestamp {found} is {error}")]
     Timestamp {
-        /// The stored bytes, escaped and cut to a line.
+        /// The stored bytes, escaped and truncated.
         found: String,
         /// What is wrong with them.
         error: ParseTimestampError,
@@ -38,7 +38,7 @@ pub enum ReadingError {
 }
 
 impl ReadingError {
-    /// A short fixed name of the reason, one of [`ReadingError::REASONS`], for metrics.
+    /// The reason as a metric label, one of [`ReadingError::REASONS`].
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Incomplete(_) => "incomplete",
@@ -48,16 +48,16 @@ impl ReadingError {
         }
     }
 
-    /// All that [`ReadingError::reason`] can be.
+    /// Every value of [`ReadingError::reason`].
     pub const REASONS: [&str; 4] = ["incomplete", "value_not_decimal", "value_out_of_range", "timestamp_unreadable"];
 }
 
 impl Reading {
-    /// Reads the two strings that a store holds.
+    /// Parses the two stored strings.
     ///
     /// # Errors
     ///
-    /// When either is not UTF-8 or not of its form; the message shows what was found.
+    /// When either is not UTF-8 or not in its form.
     pub fn from_stored(value: &[u8], calculated_at: &[u8]) -> Result<Self, ReadingError> {
         let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
         Ok(Self {
@@ -75,7 +75,7 @@ impl fmt::Display for Reading {
     }
 }
 
-/// The first 40 bytes in quotes, with everything but printable ASCII escaped.
+/// The first 40 bytes in quotes. Everything except printable ASCII is escaped.
 fn excerpt(bytes: &[u8]) -> String {
     const LONGEST: usize = 40;
     let shown = bytes[..bytes.len().min(LONGEST)].escape_ascii();
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_is_named_with_what_was_found() {
+    fn errors_name_the_problem_and_show_what_was_found() {
         let good_time = b"2021-02-20T18:06:47+0000".as_slice();
         let long = [b'9'; 100];
         for (value, time, message, reason) in [

@@ -1,5 +1,5 @@
-//! Reading settings from environment variables. Each is described where it is read: its name, its default, what is
-//! allowed and what it means. `--help`, the errors and the table in the documentation all come from there.
+//! Settings from environment variables. The code that reads a setting also describes it: its name, default, allowed
+//! values and meaning. `--help`, the errors and the table in the documentation are generated from that description.
 
 mod description;
 mod form;
@@ -14,7 +14,7 @@ pub use form::{Form, is_host_name};
 /// Finds the value of an environment variable: `std::env::var_os` in `main`, a closure over a table in tests.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// Every bad setting, one a line: the variable, what was wrong (never a secret), what is allowed.
+/// All invalid settings, one per line: the variable, what is wrong (never a secret) and what is allowed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub struct SettingsError(Vec<String>);
 
@@ -24,7 +24,7 @@ impl fmt::Display for SettingsError {
     }
 }
 
-/// Reads variables one by one. It keeps their descriptions, and the problems that it meets.
+/// Reads variables one by one. It collects their descriptions and all problems.
 pub struct Reader<'a> {
     lookup: Lookup<'a>,
     descriptions: Vec<Description>,
@@ -35,11 +35,11 @@ pub struct Reader<'a> {
 ///
 /// # Errors
 ///
-/// All bad settings.
+/// All invalid settings.
 ///
 /// # Panics
 ///
-/// When `read` gives nothing without a problem to show for it.
+/// When `read` returns `None` without having reported a problem.
 pub fn load<T>(lookup: Lookup<'_>, read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Result<T, SettingsError> {
     let mut reader = Reader::new(lookup);
     let settings = read(&mut reader);
@@ -54,18 +54,18 @@ impl<'a> Reader<'a> {
         Self { lookup, descriptions: Vec::new(), problems: Vec::new() }
     }
 
-    /// The variable `name`, or where it is unset or bad the value of `default`, which is written as the variable is.
+    /// The variable `name`. If it is unset or invalid, `default`, which is parsed like the variable.
     ///
     /// # Panics
     ///
-    /// When `default` is not of `form`.
+    /// When `default` does not match `form`.
     pub fn value<T>(&mut self, name: &str, default: &str, form: Form<T>, meaning: &str) -> T {
         let shown = if default.is_empty() { "empty".to_owned() } else { format!("`{default}`") };
         let value = self.optional(name, &shown, &form, meaning);
         value.unwrap_or_else(|| form.parse(default).unwrap_or_else(|| panic!("the default of {name} is not allowed")))
     }
 
-    /// The variable `name`; `None` where it is unset (which means what `unset` says) or bad.
+    /// The variable `name`, or `None` if it is unset or invalid. `unset` describes the effect of leaving it unset.
     pub fn optional<T>(&mut self, name: &str, unset: &str, form: &Form<T>, meaning: &str) -> Option<T> {
         self.describe(name, unset, form.allowed(), meaning);
         let given = self.given(name)?;
@@ -77,17 +77,17 @@ impl<'a> Reader<'a> {
         value
     }
 
-    /// What the variable `name` holds, unread.
+    /// The raw value of the variable `name`.
     pub fn given(&self, name: &str) -> Option<OsString> {
         (self.lookup)(name)
     }
 
-    /// Keeps a problem: with `variables`, what is `wrong` (never a secret), and what is `allowed`.
+    /// Reports a problem with `variables`: what is `wrong` (never a secret), and what is `allowed`.
     pub fn refuse(&mut self, variables: &str, wrong: &str, allowed: &str) {
         self.problems.push(format!("{variables} {wrong}; allowed: {allowed}"));
     }
 
-    /// How many problems there are so far.
+    /// The number of problems so far.
     pub fn problems(&self) -> usize {
         self.problems.len()
     }
@@ -112,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unset_has_its_default() {
+    fn unset_variables_have_their_defaults() {
         assert_eq!(load(&|_| None, read), Ok((1, Duration::from_secs(3), None)));
         let lookup = |name: &str| (name != "WAIT").then(|| if name == "PORT" { "2" } else { "redis" }.into());
         assert_eq!(load(&lookup, read), Ok((2, Duration::from_secs(3), Some("redis".to_owned()))));
     }
 
     #[test]
-    fn every_problem_is_named_and_nothing_that_may_be_secret_is_shown() {
+    fn reports_every_problem_and_shows_no_possible_secret() {
         let lookup = |name: &str| {
             Some(match name {
                 "PORT" => "10".into(),
@@ -132,14 +132,14 @@ mod tests {
             [
                 "PORT is \"10\"; allowed: a number from 1 to 9",
                 "WAIT is \"1 year\\n\"; allowed: a time from 100ms to 24h, such as 500ms, 30s (or just 30) or 5m",
-                "HOST has a value that may hold a secret and is not shown; allowed: a host name or an IP address alone, \
-                 without a scheme, a port or brackets",
+                "HOST has a value that is not shown because it may contain a secret; allowed: a host name or an IP address \
+                 alone, without a scheme, a port or brackets",
             ]
         );
     }
 
     #[test]
-    fn each_is_described_where_it_is_read() {
+    fn describes_each_setting_that_is_read() {
         assert_eq!(help(&describe(read)[..1]), "  PORT [1]\n      Port. Allowed: a number from 1 to 9.\n");
         let names: Vec<_> = describe(read).into_iter().map(|setting| setting.name).collect();
         assert_eq!(names, ["PORT", "WAIT", "HOST"]);

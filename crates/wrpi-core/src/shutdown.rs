@@ -1,11 +1,11 @@
-//! The signals that end a process.
+//! The signals that stop a process.
 
 use std::future::Future;
 
 use tokio::signal::unix::{Signal, SignalKind, signal as listen};
 
-/// Completes at the first SIGTERM or SIGINT from now on. For `main` only, which calls it first of all: as PID 1 of a
-/// container a process does not obey a signal before.
+/// Completes at the first SIGTERM or SIGINT after the call. Only `main` calls it, before anything else: as PID 1 of a
+/// container, a process ignores these signals until it handles them.
 ///
 /// # Panics
 ///

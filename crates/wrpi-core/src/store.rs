@@ -1,4 +1,4 @@
-//! The Redis store: the keys, the form of what they hold, reading and writing them.
+//! The Redis store: its keys, how to read them and how to write them.
 
 mod connect;
 mod error;
@@ -13,12 +13,12 @@ pub use self::error::StoreError;
 pub use self::settings::{Settings, Tls};
 use crate::{Reading, ReadingError};
 
-/// The prefix of both keys, as a tracking client subscribes to it.
+/// The prefix of both keys, to which a tracking client subscribes.
 const PREFIX: &str = "wrpi-";
 const VALUE_KEY: &str = "wrpi-latest";
 const TIMESTAMP_KEY: &str = "wrpi-timestamp";
 
-/// What a key holds; `None` where it is missing or not a string.
+/// The value of a key; `None` if it is missing or not a string.
 type Stored = Option<Vec<u8>>;
 
 /// A connection to the store.
@@ -26,17 +26,17 @@ type Stored = Option<Vec<u8>>;
 pub struct Store {
     address: String,
     connection: MultiplexedConnection,
-    /// Whether the server has refused both keys in one command (cluster mode, an ACL) and takes them one by one.
+    /// Whether the server refuses both keys in one command (cluster mode, an ACL) but accepts one command per key.
     is_one_by_one: bool,
 }
 
 impl Store {
-    /// Writes both keys in one command, so that no reader ever sees the one without the other; where the server
-    /// refuses that, in a command each.
+    /// Writes both keys in one command, so no reader sees a half-written reading. If the server refuses that, uses one
+    /// command per key.
     ///
     /// # Errors
     ///
-    /// When the server fails, refuses, or does not answer in a second.
+    /// When the server fails, refuses, or does not answer within a second.
     pub async fn publish(&mut self, reading: &Reading) -> Result<(), StoreError> {
         let (value, calculated_at) = (reading.value.to_string(), reading.calculated_at.to_string());
         let mut refusal = None;
@@ -48,17 +48,17 @@ impl Store {
             }
         }
         let set = async |key, text| self.query::<()>(redis::cmd("SET").arg(key).arg(text)).await;
-        // Both are sent before the first is answered: the shortest time in which a reader can see half a reading.
+        // Both commands are sent at once, to keep the time short in which a reader can see a half-written reading.
         let outcome = tokio::try_join!(set(VALUE_KEY, &value), set(TIMESTAMP_KEY, &calculated_at));
         self.one_by_one(refusal, outcome).map(drop)
     }
 
-    /// Reads both keys in one command; where the server refuses that, in a command each. `None` where neither is
-    /// there, an inner error where what is there is no reading.
+    /// Reads both keys in one command. If the server refuses that, uses one command per key. Returns `None` if neither
+    /// key exists, and an inner error if they do not hold a valid reading.
     ///
     /// # Errors
     ///
-    /// When the server fails, refuses, or does not answer in a second.
+    /// When the server fails, refuses, or does not answer within a second.
     pub async fn fetch(&mut self) -> Result<Option<Result<Reading, ReadingError>>, StoreError> {
         Ok(match self.read_both().await? {
             (None, None) => None,
@@ -84,18 +84,18 @@ impl Store {
         self.one_by_one(refusal, outcome)
     }
 
-    /// The outcome of trying the keys one by one, after a `refusal` of both in one command. Says in the log, once a
-    /// process, that this is so.
+    /// The `outcome` of one command per key, after the server's `refusal` of both keys in one command. Logs the
+    /// fallback once per process.
     fn one_by_one<T>(&mut self, refusal: Option<StoreError>, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        static SAID: Once = Once::new();
+        static LOGGED: Once = Once::new();
         match (refusal, outcome) {
-            (Some(refusal), Err(error)) => Err(if error.is_elsewhere() { error } else { refusal }),
+            (Some(refusal), Err(error)) => Err(if error.is_cluster_error() { error } else { refusal }),
             (Some(refusal), Ok(answer)) => {
                 self.is_one_by_one = true;
-                SAID.call_once(|| {
+                LOGGED.call_once(|| {
                     warn!(
                         error = %refusal,
-                        "Redis refuses both keys in one command; using one command for each, which is not atomic"
+                        "Redis refuses both keys in one command; using one command per key, which is not atomic"
                     );
                 });
                 Ok(answer)
@@ -104,11 +104,11 @@ impl Store {
         }
     }
 
-    /// Asks whether the server answers this user at all.
+    /// Checks that the server answers this user.
     ///
     /// # Errors
     ///
-    /// When the server fails, refuses, or does not answer in a second.
+    /// When the server fails, refuses, or does not answer within a second.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.query(&redis::cmd("PING")).await
     }

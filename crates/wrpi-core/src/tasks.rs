@@ -1,18 +1,18 @@
-//! Tasks that must run as long as the process does: one that ends, or panics, must end the process.
+//! Tasks that run as long as the process: if one returns or panics, the process must end.
 
 use std::collections::HashMap;
 use std::future::Future;
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-/// Running tasks and their names. They are stopped when this is dropped.
+/// Running tasks and their names. Dropping this stops them.
 #[derive(Debug, Default)]
 pub struct Tasks {
     running: JoinSet<()>,
     names: HashMap<Id, &'static str>,
 }
 
-/// A task has ended that never should.
+/// A task ended that should run as long as the process.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskEnded {
     /// It returned.
@@ -24,13 +24,13 @@ pub enum TaskEnded {
 }
 
 impl Tasks {
-    /// Starts `task`, which is called `name` when it ends.
+    /// Starts `task`; [`TaskEnded`] calls it `name`.
     pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let handle = self.running.spawn(fault::injected(name, task));
         self.names.insert(handle.id(), name);
     }
 
-    /// Completes when one of the tasks ends. Without tasks it never does.
+    /// Completes when one of the tasks ends. Without tasks it never completes.
     pub async fn ended(&mut self) -> TaskEnded {
         let ended = match self.running.join_next_with_id().await {
             Some(ended) => ended,
@@ -44,7 +44,7 @@ impl Tasks {
     }
 }
 
-/// In a debug build, the environment variable `WRPI_PANIC` names a task that panics at once, for tests.
+/// For tests: in a debug build, the task named in the environment variable `WRPI_PANIC` panics when it starts.
 #[cfg(debug_assertions)]
 mod fault {
     pub(super) async fn injected(name: &'static str, task: impl Future<Output = ()>) {

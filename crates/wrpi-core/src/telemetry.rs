@@ -1,5 +1,5 @@
-//! Logging: one line per event on standard error, written by a thread of its own so that no request waits for the
-//! reader of the log.
+//! Logging: one line per event on standard error. A separate thread writes the lines, so no request waits for the
+//! process that reads the log.
 
 mod dropped;
 mod filter;
@@ -21,21 +21,21 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::settings::{Form, Reader};
 
-/// How many lines may wait to be written, about 200 bytes each; further ones are dropped.
+/// Maximum number of queued lines, about 200 bytes each. When the queue is full, new lines are dropped.
 const QUEUE: usize = 1024;
-/// How long the last lines may take at the end, where nobody reads them: longer than [`WorkerGuard`] tries.
+/// How long the process waits at its end for the last lines to be read. Longer than [`WorkerGuard`]'s own timeout.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// What is logged, and how.
+/// The format of the log, and which events it contains.
 #[derive(Clone, Debug)]
 pub struct Settings {
     format: Format,
@@ -49,14 +49,14 @@ impl Settings {
         let unset = "text on a terminal, else JSON";
         let format = reader.optional("LOG_FORMAT", unset, &format, "Format of the log on standard error.");
         let default = if std::io::stderr().is_terminal() { Format::Text } else { Format::Json };
-        let meaning = "What is logged: a level, and other levels for single modules (`warn,wrpi_core=debug`).";
+        let meaning = "Log level, optionally with other levels for single modules (`warn,wrpi_core=debug`).";
         Self {
             format: format.unwrap_or(default),
             filter: reader.value("RUST_LOG", "info", Form::new(filter::ALLOWED, filter::parse), meaning),
         }
     }
 
-    /// Starts logging for the whole process, panics too. To be called once.
+    /// Starts logging, including panics, for the whole process. Call it once.
     pub fn init(&self) -> Log {
         let (writer, guard) =
             NonBlockingBuilder::default().lossy(true).buffered_lines_limit(QUEUE).finish(std::io::stderr());
@@ -72,7 +72,7 @@ impl Settings {
     }
 }
 
-/// The log of the process. `main` keeps it to its end: lines that still wait are written then.
+/// The log of the process. `main` keeps it and calls [`Log::end`] last, which writes the queued lines.
 #[must_use]
 #[derive(Debug)]
 pub struct Log {
@@ -81,23 +81,24 @@ pub struct Log {
 }
 
 impl Log {
-    /// A registry for the metrics of the process: it has that of dropped lines.
+    /// A registry for the metrics of the process. It already contains the metric of dropped lines.
     ///
     /// # Errors
     ///
-    /// When that metric is badly named.
+    /// When the name of that metric is invalid.
     pub fn registry(&self) -> Result<Registry, prometheus::Error> {
         let registry = Registry::new();
         registry.register(Box::new(dropped::Lines::new(self.dropped.clone())?))?;
         Ok(registry)
     }
 
-    /// Writes the lines that still wait, and why the process failed if it did. The exit code to end with.
+    /// Logs the error if the process failed, and writes the queued lines. Returns the exit code.
     pub fn end(self, outcome: Result<(), impl Display>) -> ExitCode {
         if let Err(error) = &outcome {
             error!(error = format!("{error:#}"), "ended with an error");
         }
-        // The guard gives up on a full pipe in about a second, but says so on standard output, which may be full too.
+        // The guard gives up on a full pipe after about a second, but reports that on standard output, which may block
+        // too.
         let (done, flushed) = channel();
         let flush = Builder::new().spawn(move || {
             drop(self.guard);

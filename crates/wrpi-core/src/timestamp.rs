@@ -1,4 +1,4 @@
-//! The time of a calculation: the form it is written in, and those it is read in.
+//! The time of a calculation: how it is written, and the forms that are accepted.
 
 mod parse;
 
@@ -11,14 +11,14 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(DateTime<Utc>);
 
-/// A text that is no ISO 8601 date and time of the years 1970 to 9999.
+/// The text is not an ISO 8601 date and time of the years 1970 to 9999.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an ISO 8601 date and time")]
 pub struct ParseTimestampError;
 
 impl Timestamp {
-    /// The instant as `chrono` has it; `None` outside the years 1970 to 9999, which no response could carry. A leap
-    /// second is the end of the second before, as a browser does not read a second 60.
+    /// `None` outside the years 1970 to 9999, since the contract's form has four digits for the year. A leap second
+    /// becomes the end of the second before it, since browsers do not accept a second 60.
     pub fn new(time: DateTime<Utc>) -> Option<Self> {
         let time = time.with_nanosecond(time.nanosecond().min(999_999_999))?;
         (1970..=9999).contains(&time.year()).then_some(Self(time))
@@ -38,16 +38,16 @@ impl Timestamp {
 impl FromStr for Timestamp {
     type Err = ParseTimestampError;
 
-    /// Reads `YYYY-MM-DD`, then `T`, `t` or one space, then `HH:MM`. Optional are, in this order: `:SS`; behind it a
-    /// fraction (`.` or `,` and digits); and an offset (`Z`, `z`, `UTC`, `+01`, `+0100` or `+01:00`), which one space
-    /// may precede. A time without an offset is UTC, as the Python updater writes it.
+    /// Parses `YYYY-MM-DD`, then `T`, `t` or one space, then `HH:MM`. Optional parts follow in this order: `:SS`, a
+    /// fraction of the second (`.` or `,` and digits), and an offset (`Z`, `z`, `UTC`, `+01`, `+0100` or `+01:00`),
+    /// optionally after one space. A time without an offset is UTC, as the Python updater writes it.
     fn from_str(text: &str) -> Result<Self, ParseTimestampError> {
         parse::date_time(text).and_then(Self::new).ok_or(ParseTimestampError)
     }
 }
 
 impl fmt::Display for Timestamp {
-    /// Writes the contract's form: UTC, whole seconds, `+0000` (`2021-02-20T18:06:47+0000`).
+    /// Writes the form of the HTTP contract: UTC, whole seconds, `+0000` (`2021-02-20T18:06:47+0000`).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.format("%Y-%m-%dT%H:%M:%S+0000").fmt(f)
     }
@@ -59,7 +59,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn every_form_is_read_and_written_in_the_contract_s() {
+    fn accepts_every_form_and_writes_the_form_of_the_contract() {
         for (text, written) in [
             ("2021-02-20T18:06:47+0000", "2021-02-20T18:06:47+0000"),
             ("2026-11-23T20:53:24.786604", "2026-11-23T20:53:24+0000"),
@@ -77,7 +77,7 @@ mod tests {
             ("2024-02-29T00:00:00", "2024-02-29T00:00:00+0000"),
             ("2016-12-31T23:59:60", "2016-12-31T23:59:59+0000"),
             ("2017-01-01T00:59:60.5+01:00", "2016-12-31T23:59:59+0000"),
-            // Java leaves out a second of 0.
+            // Java omits the seconds if they are 0.
             ("2026-11-23T20:53Z", "2026-11-23T20:53:00+0000"),
             ("2026-11-23T20:53+01:00", "2026-11-23T19:53:00+0000"),
             ("2026-11-23T20:53", "2026-11-23T20:53:00+0000"),
@@ -88,7 +88,7 @@ mod tests {
             ("2026-11-23 20:53:24 +0100", "2026-11-23T19:53:24+0000"),
             ("2026-11-23 20:53:24 UTC", "2026-11-23T20:53:24+0000"),
             ("2026-11-23 20:53", "2026-11-23T20:53:00+0000"),
-            // Lower case, which RFC 3339 allows.
+            // RFC 3339 allows lower case.
             ("2026-11-23t20:53:24z", "2026-11-23T20:53:24+0000"),
         ] {
             assert_eq!(text.parse::<Timestamp>().map(|t| t.to_string()), Ok(written.to_owned()), "{text:?}");
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_rejected() {
+    fn rejects_other_texts() {
         for text in [
             "",
             "now",
@@ -142,13 +142,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(seconds in 0_i64..253_402_300_800) {
+        fn parses_what_it_writes(seconds in 0_i64..253_402_300_800) {
             let timestamp = Timestamp::new(DateTime::from_timestamp(seconds, 0).unwrap()).unwrap();
             prop_assert_eq!(timestamp.to_string().parse::<Timestamp>().unwrap(), timestamp);
         }
 
         #[test]
-        fn no_text_makes_the_parser_panic(text in r"\PC*|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:é]{5,8}[.,0-9Zz UTC+:é-]{0,12}") {
+        fn never_panics(text in r"\PC*|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:é]{5,8}[.,0-9Zz UTC+:é-]{0,12}") {
             let _ = text.parse::<Timestamp>();
         }
     }

@@ -1,14 +1,14 @@
-//! The index itself: an exact decimal from 0 to 100.
+//! The value of the index: an exact decimal from 0 to 100.
 
 use std::fmt;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
 
-/// A value of the index: a decimal from 0 to 100, both included.
+/// A value of the index: a decimal from 0 to 100 inclusive.
 ///
-/// The digits are kept as they were written (`69.420` stays `69.420`): the value never passes through binary
-/// floating point, and two are equal only if their digits are (`69.42` is not `69.420`).
+/// It keeps the digits as written (`69.420` stays `69.420`) and never passes through binary floating point. Two values
+/// are equal only if their digits are equal (`69.42` is not `69.420`).
 #[derive(Clone, Copy, Debug)]
 pub struct Wrpi(Decimal);
 
@@ -23,16 +23,16 @@ impl Eq for Wrpi {}
 /// Why a text is not a [`Wrpi`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseWrpiError {
-    /// The text is not digits with at most one decimal point, or has more than 28 decimal places.
+    /// The text is not digits with at most one decimal point between them, or has more than 28 decimal places.
     #[error("not a plain decimal number")]
     NotDecimal,
-    /// A number above 100. (One below 0 has a sign, which is not plain.)
+    /// The number is above 100. (A number below 0 has a sign, so it is [`ParseWrpiError::NotDecimal`].)
     #[error("outside 0 to 100")]
     OutOfRange,
 }
 
 impl Wrpi {
-    /// A value from thousandths, as an updater calculates it: `69420` is `69.420`. `None` above `100000`.
+    /// A value from thousandths: `69420` is `69.420`. `None` above `100000`.
     pub fn from_thousandths(thousandths: u32) -> Option<Self> {
         Self::in_range(Decimal::new(thousandths.into(), 3))
     }
@@ -51,8 +51,8 @@ impl Wrpi {
 impl FromStr for Wrpi {
     type Err = ParseWrpiError;
 
-    /// Reads `digits` or `digits.digits`: no sign, exponent, space or separator, so that what is read can be
-    /// written as a JSON number, digit for digit.
+    /// Parses `digits` or `digits.digits`, without a sign, exponent, space or separator: `Display` then writes a valid
+    /// JSON number with the same digits.
     fn from_str(text: &str) -> Result<Self, ParseWrpiError> {
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -62,7 +62,7 @@ impl FromStr for Wrpi {
         if whole.trim_start_matches('0').len() > "100".len() {
             return Err(ParseWrpiError::OutOfRange);
         }
-        // "Exact": more decimal places than fit are refused, not rounded.
+        // `from_str_exact` rejects more decimal places than fit, instead of rounding.
         let value = Decimal::from_str_exact(text).map_err(|_| ParseWrpiError::NotDecimal)?;
         Self::in_range(value).ok_or(ParseWrpiError::OutOfRange)
     }
@@ -80,14 +80,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn plain_decimals_keep_their_digits() {
+    fn keeps_the_digits_of_plain_decimals() {
         for text in ["69.420", "31.338", "0.0001", "100.0", "100", "0", "0.000", "99.99999999999999", "7.10"] {
             assert_eq!(text.parse::<Wrpi>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn rubbish_is_rejected_with_its_reason() {
+    fn rejects_other_texts_with_the_reason() {
         use ParseWrpiError::{NotDecimal, OutOfRange};
         for (text, error) in [
             ("", NotDecimal),
@@ -120,21 +120,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn thousandths_make_three_decimals(n in 0_u32..=100_000) {
+        fn thousandths_have_three_decimal_places(n in 0_u32..=100_000) {
             let text = format!("{}.{:03}", n / 1000, n % 1000);
             prop_assert_eq!(Wrpi::from_thousandths(n).unwrap().to_string(), text.clone());
             prop_assert_eq!(text.parse::<Wrpi>().unwrap(), Wrpi::from_thousandths(n).unwrap());
         }
 
         #[test]
-        fn plain_decimals_are_written_as_the_same_digits_and_as_json(text in r"0|[1-9][0-9]?(\.[0-9]{1,26})?") {
+        fn writes_plain_decimals_as_json_numbers_with_the_same_digits(text in r"0|[1-9][0-9]?(\.[0-9]{1,26})?") {
             let written = text.parse::<Wrpi>().unwrap().to_string();
             prop_assert_eq!(&written, &text);
             prop_assert!(serde_json::from_str::<serde_json::Number>(&written).is_ok());
         }
 
         #[test]
-        fn whatever_is_read_is_in_range_and_can_be_read_again(text in r"\PC*|[0-9.eE+-]{0,40}|0*[0-9]{1,4}(\.[0-9]{0,30})?") {
+        fn accepts_only_values_in_range_and_parses_what_it_writes(text in r"\PC*|[0-9.eE+-]{0,40}|0*[0-9]{1,4}(\.[0-9]{0,30})?") {
             if let Ok(value) = text.parse::<Wrpi>() {
                 prop_assert!((0.0..=100.0).contains(&value.to_f64()));
                 prop_assert_eq!(value.to_string().parse::<Wrpi>().unwrap(), value);
@@ -142,7 +142,7 @@ mod tests {
         }
 
         #[test]
-        fn equal_numbers_with_other_digits_are_other_values(n in 0_u32..100_000) {
+        fn equal_numbers_with_different_digits_are_different_values(n in 0_u32..100_000) {
             let value = Wrpi::from_thousandths(n).unwrap();
             prop_assert_ne!(format!("{value}0").parse::<Wrpi>().unwrap(), value);
         }

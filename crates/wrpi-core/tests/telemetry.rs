@@ -1,4 +1,4 @@
-//! The log of a process, seen from outside: this binary starts itself, as the process that logs.
+//! The log of a process, seen from outside. The test binary starts itself as the process that logs.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -10,18 +10,18 @@ use tracing::info;
 use wrpi_core::{settings, telemetry};
 use wrpi_test::eventually;
 
-/// Makes this binary the process that logs: how many lines.
+/// If set, this binary is the process that logs, and writes this many lines.
 const LINES: &str = "TEST_LINES";
 
-/// A process that logs `lines` lines, the last one by a panic, and fails.
+/// A process that logs `lines` lines, of which a panic logs the last, and fails.
 fn process(lines: usize) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "what_is_queued_is_written_at_the_end_and_a_panic_is_a_line", "--nocapture"]);
+    command.args(["--exact", "writes_queued_lines_at_the_end_and_logs_a_panic_as_one_line", "--nocapture"]);
     command.env_clear().env(LINES, lines.to_string()).stdin(Stdio::null());
     command
 }
 
-/// What the process does.
+/// The work of that process.
 fn log_and_exit(lines: &str) -> ! {
     let settings = settings::load(&|_| None, |reader| Some(telemetry::Settings::read(reader)));
     let log = settings.unwrap().init();
@@ -35,7 +35,7 @@ fn log_and_exit(lines: &str) -> ! {
 }
 
 #[test]
-fn what_is_queued_is_written_at_the_end_and_a_panic_is_a_line() {
+fn writes_queued_lines_at_the_end_and_logs_a_panic_as_one_line() {
     if let Ok(lines) = std::env::var(LINES) {
         log_and_exit(&lines);
     }

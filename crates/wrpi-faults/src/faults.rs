@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::outcome::Outcome;
 use crate::scene::{Scene, Setup};
 
-/// A fault that lasts as long as it is told to.
+/// Runs a fault for the given time.
 type Fault = fn(Duration) -> Outcome;
 
 /// The faults and their names.
@@ -43,7 +43,7 @@ pub(crate) const ALL: [(&str, Fault); 25] = [
     ("API's clock jumps both ways", clock::of_the_api),
 ];
 
-/// What the instruments show where nothing is broken.
+/// The baseline: nothing is broken.
 fn none(lasts: Duration) -> Outcome {
     let mut scene = Scene::start(Setup::default());
     std::thread::sleep(lasts);

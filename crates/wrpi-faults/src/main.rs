@@ -1,7 +1,7 @@
-//! Breaks each part of a running system while clients ask, and prints what they saw as one table.
+//! Breaks each part of a running system while clients send requests, and prints what they saw as one table.
 //!
-//! Every fault meets the real binaries (built beside this one) and a real `redis-server`. An argument picks the
-//! faults whose name has it; `FAULT_SECONDS` is how long each lasts.
+//! Every fault is tried on the real binaries, which are built beside this one, and a real `redis-server`. An argument
+//! selects the faults whose names contain it. `FAULT_SECONDS` sets how long each lasts.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let mut problems = Vec::new();
     for (name, fault) in faults::ALL.iter().filter(|(name, _)| name.contains(&picked)) {
         let outcome = thread::spawn(move || fault(lasts)).join();
-        let outcome = outcome.unwrap_or_else(|_| Outcome::broken_off());
+        let outcome = outcome.unwrap_or_else(|_| Outcome::panicked());
         println!("{}", outcome.row(name));
         problems.extend(outcome.problems.iter().map(|problem| format!("{name}: {problem}")));
     }

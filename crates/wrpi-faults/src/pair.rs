@@ -1,8 +1,8 @@
-//! Readings as they are written and as they are served.
+//! Readings as the updater writes them and as the API serves them.
 
 use wrpi_test::{Monitor, Redis};
 
-/// A value and the time that belongs to it.
+/// A value and its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pair {
     pub(crate) value: String,
@@ -10,7 +10,7 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// A pair whose value and whose time are in no other, for numbers below a day's seconds. All are in the future.
+    /// A pair with a unique value and a unique time in the future. `number` is below the seconds of a day.
     pub(crate) fn numbered(number: u32) -> Self {
         Self {
             value: format!("{}.{:03}", number / 1000, number % 1000),
@@ -18,18 +18,18 @@ impl Pair {
         }
     }
 
-    /// What `redis` holds; `None` where it holds none.
+    /// The pair in `redis`, if there is one.
     pub(crate) fn stored(redis: &Redis) -> Option<Self> {
         let stored = redis.cli(&["MGET", "wrpi-latest", "wrpi-timestamp"]);
         let (value, time) = stored.split_once('\n')?;
         Some(Self { value: value.to_owned(), time: time.to_owned() })
     }
 
-    /// What was written, all of it by commands that write a pair and nothing else.
+    /// All pairs written so far.
     ///
     /// # Panics
     ///
-    /// When there was another write.
+    /// When a command wrote anything else than one pair.
     pub(crate) fn all_written(monitor: &Monitor) -> Vec<Self> {
         let touches_readings = |command: &Vec<String>| command.iter().any(|word| word.starts_with("wrpi-"));
         let is_write = |command: &Vec<String>| !matches!(command[0].as_str(), "MGET" | "CLIENT");
@@ -38,12 +38,12 @@ impl Pair {
                 assert_eq!([&*command, &*value_key, &*time_key], ["MSET", "wrpi-latest", "wrpi-timestamp"]);
                 Self { value, time }
             }
-            Err(command) => panic!("a write that is not of a pair: {command:?}"),
+            Err(command) => panic!("not a write of one pair: {command:?}"),
         };
         monitor.commands().into_iter().filter(touches_readings).filter(is_write).map(pair).collect()
     }
 
-    /// What the API makes of it.
+    /// The body with which the API serves it.
     pub(crate) fn body(&self) -> String {
         format!(r#"{{"latest_value":{},"latest_calculation_at":"{}"}}"#, self.value, self.time)
     }

@@ -1,4 +1,4 @@
-//! A running system that clients ask all the time, and what must hold of it when a fault is over.
+//! A running system under a constant load, and the checks that must pass after every fault.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -12,27 +12,27 @@ use crate::pair::Pair;
 
 /// Requests per second.
 pub(crate) const RATE: u32 = 2_000;
-/// The newest reading is served this soon after a fault has ended.
+/// Maximum time from the end of a fault until the newest reading is served.
 const SOON: Duration = Duration::from_secs(2);
-/// What the allocator may keep of a fault.
+/// How much memory the allocator may keep after a fault.
 const SLACK_KIB: u64 = 4 * 1024;
-/// What the Redis user of the API may do, as in the deployments.
+/// The ACL of the API's Redis user, as in the deployments.
 const API_RIGHTS: [&str; 5] = ["~wrpi-*", "+mget", "+select", "+hello", "+client|tracking"];
 
-/// What a scene has beyond what all have.
+/// How a scene differs from the default.
 #[derive(Default)]
 pub(crate) struct Setup {
     /// Further arguments of `redis-server`.
     pub(crate) redis: &'static [&'static str],
-    /// Replicas of the API beside the first.
+    /// Number of further replicas of the API.
     pub(crate) more_apis: usize,
-    /// A command that becomes the API, which is its last argument.
+    /// A command that runs the API, which is its last argument.
     pub(crate) wrapper: &'static [&'static str],
     /// Further variables of the API.
     pub(crate) environment: Vec<(&'static str, String)>,
 }
 
-/// Redis, the API behind a proxy to it, and a load on the API.
+/// Redis, the API, a proxy between them, and a load on the API.
 pub(crate) struct Scene {
     pub(crate) redis: Redis,
     pub(crate) proxy: Proxy,
@@ -43,12 +43,12 @@ pub(crate) struct Scene {
     /// Every body that may be served.
     written: HashSet<String>,
     last_number: u32,
-    /// Descriptors and KiB of memory in the steady state.
+    /// Open descriptors and KiB of memory before the fault.
     base: (usize, u64),
 }
 
 impl Scene {
-    /// A system in its steady state: clients have asked for a second.
+    /// Starts a system and waits for its steady state: clients have sent requests for a second.
     pub(crate) fn start(setup: Setup) -> Self {
         let (password, redis_password) = (random_password(), random_password());
         let login = format!(">{redis_password}");
@@ -76,7 +76,7 @@ impl Scene {
         Self { redis, proxy, apis, load, redis_arguments, redis_password, written, last_number: 0, base }
     }
 
-    /// Writes the next reading past the proxy; gives what the API makes of it.
+    /// Writes the next reading directly to Redis. Returns the body with which the API serves it.
     pub(crate) fn write(&mut self) -> String {
         self.last_number += 1;
         let pair = Pair::numbered(self.last_number);
@@ -85,45 +85,46 @@ impl Scene {
         pair.body()
     }
 
-    /// Asks the first replica.
+    /// Sends a request to the first replica.
     pub(crate) fn ask(&self) -> Response {
         self.apis[0].get()
     }
 
-    /// Writes the next reading and waits until clients see it: how long after `end` that is.
+    /// Writes the next reading and waits until a client sees it. Returns the time from `end` until then.
     pub(crate) fn recovery(&mut self, end: Instant) -> Duration {
         let newest = self.write();
         self.load.first(&newest) - end
     }
 
-    /// Another Redis, empty, takes over the address that the API knows; gives the one before, which runs on.
+    /// Replaces Redis by an empty one at the address that the API uses. Returns the old one, which keeps running.
     pub(crate) fn replace_redis(&mut self) -> Redis {
         let arguments: Vec<_> = self.redis_arguments.iter().map(String::as_str).collect();
         let before = std::mem::replace(&mut self.redis, Redis::start_with(&arguments));
-        self.proxy.lead_to(self.redis.port());
+        self.proxy.set_server(self.redis.port());
         before
     }
 
-    /// Whether Redis takes the password that the API has, or another one.
+    /// Makes Redis accept the API's password, or another one instead.
     pub(crate) fn admit_api(&self, admitted: bool) {
         let password = if admitted { self.redis_password.clone() } else { random_password() };
         self.redis.cli(&["ACL", "SETUSER", "api", "resetpass", &format!(">{password}")]);
     }
 
-    /// Starts the updater on this Redis, with further variables.
+    /// Starts an updater that writes to this Redis, with further variables.
     pub(crate) fn updater(&self, more: &[(&'static str, String)]) -> Service {
         Service::spawn(&binary("updater"), [&self.redis.environment(), more].concat())
     }
 
-    /// Runs the updater, which must fail and say why.
+    /// Runs the updater, which must fail with a message that contains `why`.
     pub(crate) fn updater_fails(&self, why: &str) {
         let mut updater = self.updater(&[("UPDATE_DEADLINE", "2s".into())]);
         assert_eq!(updater.wait().code(), Some(1));
         let output = updater.output().join("\n");
-        assert!(output.contains(why), "not {why}: {output}");
+        assert!(output.contains(why), "no {why:?} in {output}");
     }
 
-    /// [`Scene::end`] after updaters have written: recovery is from `end` until what they wrote last is served.
+    /// Like [`Scene::end`], after updaters have written. Recovery is the time from `end` until their last reading is
+    /// served.
     pub(crate) fn end_of_updaters(mut self, monitor: &Monitor, end: Instant) -> Outcome {
         let last = Pair::stored(&self.redis).expect("something is stored");
         let written = eventually(|| Pair::all_written(monitor), |written| written.last() == Some(&last));
@@ -132,12 +133,12 @@ impl Scene {
         self.end(recovery)
     }
 
-    /// Ends the load and checks what must hold after every fault.
+    /// Stops the load and runs the checks.
     pub(crate) fn end(self, recovery: Duration) -> Outcome {
         self.end_with_absence(recovery, None)
     }
 
-    /// Like [`Scene::end`], but while the API itself was `absent` requests may fail.
+    /// Like [`Scene::end`], but requests may fail while the API itself was `absent`.
     pub(crate) fn end_with_absence(self, recovery: Duration, absent: Option<Range<Instant>>) -> Outcome {
         sleep(Duration::from_millis(500));
         let mut problems = Vec::new();
@@ -154,15 +155,15 @@ impl Scene {
         check(now.0 <= descriptors, format!("{} descriptors, {descriptors} before", now.0));
         check(now.1 <= memory + SLACK_KIB, format!("{} KiB of memory, {memory} before", now.1));
 
-        let last_word = Pair::stored(&self.redis).map(|pair| pair.body());
+        let stored = Pair::stored(&self.redis).map(|pair| pair.body());
         let served = self.ask().body;
-        check(Some(&served) == last_word.as_ref(), format!("served {served}, while Redis has {last_word:?}"));
+        check(Some(&served) == stored.as_ref(), format!("served {served}, but Redis has {stored:?}"));
 
         let due = self.load.due();
         let Seen { sent, failures, longest_gap, bodies, .. } = self.load.stop();
         check(sent * 100 > due * 95, format!("the machine is too slow: {sent} of {due} requests sent"));
         for torn in bodies.keys().filter(|body| !self.written.contains(*body)) {
-            check(false, format!("nobody has written {torn}"));
+            check(false, format!("served a reading that was never written: {torn}"));
         }
         let is_excused = |at| absent.as_ref().is_some_and(|absent| absent.contains(at));
         let unexcused: Vec<_> = failures.iter().filter(|(at, _)| !is_excused(at)).map(|(_, what)| what).collect();

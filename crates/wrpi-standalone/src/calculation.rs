@@ -1,4 +1,4 @@
-//! The updater's calculation, handed to the API without a store between them.
+//! Sends the updater's calculations to the API directly, without a store.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use tokio::time::interval;
 use tracing::error;
 use wrpi_core::Reading;
 
-/// Sends a new reading every `period`, the first at once, for ever.
+/// Sends a new reading immediately and then every `period`. Never returns.
 pub(crate) async fn repeat(period: Duration, mut random: impl Rng, readings: watch::Sender<Option<Reading>>) {
     let mut ticks = interval(period);
     loop {
         ticks.tick().await;
         match updater::calculate(&mut random, std::time::SystemTime::now().into()) {
             Ok(reading) => drop(readings.send_replace(Some(reading))),
-            Err(error) => error!(error = format!("{error:#}"), "no reading calculated"),
+            Err(error) => error!(error = format!("{error:#}"), "could not calculate a reading"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The `wrpi-standalone` binary: calculates and serves in one process, for a look at a live WRPI without Redis.
+//! The `wrpi-standalone` binary: calculates and serves in one process, to try a live WRPI without Redis.
 
 mod calculation;
 mod output;

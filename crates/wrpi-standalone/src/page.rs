@@ -1,4 +1,4 @@
-//! The example page beside the API, on a listener, and so an origin, of its own.
+//! The example page, on a separate listener, so that it has another origin than the API.
 
 mod router;
 
@@ -11,11 +11,12 @@ use tokio::net::TcpListener;
 use crate::output::print_line;
 use crate::settings::reachable;
 
-/// Serves the page at `address`, for ever; it asks the API at `api`. Without an address there is no page.
+/// Serves the page at `address`. The page calls the API at `api`. Without an address it serves nothing; in both cases
+/// it does not return unless it fails.
 ///
 /// # Errors
 ///
-/// When the address is taken, or not this host's.
+/// When the address is in use, or does not belong to this host.
 pub(crate) async fn serve(address: Option<SocketAddr>, api: &str) -> anyhow::Result<()> {
     let Some(address) = address else { return pending().await };
     let bound = TcpListener::bind(address).await;

@@ -1,4 +1,4 @@
-//! The settings of the all-in-one, and the line that shows how to call it.
+//! The settings of `wrpi-standalone`, and the URL at which to call it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -9,17 +9,17 @@ use wrpi_api::{AccessSettings, HttpSettings, Listeners, Passwords};
 use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
 use wrpi_core::telemetry;
 
-/// The all-in-one is for a look: it listens on this host alone unless told otherwise.
+/// `wrpi-standalone` is for trying the API: by default it listens on loopback only.
 const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const GENERATED_LENGTH: usize = 20;
 
-/// All that can be set.
+/// All settings of `wrpi-standalone`.
 pub(crate) struct Settings {
     pub(crate) passwords: Passwords,
-    /// How a shell can name the user and the password; with the password itself only where it was made here.
+    /// The argument of `curl -u`, quoted for a shell. It contains the password only if that was generated here.
     pub(crate) curl_user: String,
     pub(crate) interval: Duration,
-    /// Where the example page is, if anywhere.
+    /// The address of the example page, if it is served.
     pub(crate) page: Option<SocketAddr>,
     pub(crate) http: HttpSettings,
     pub(crate) access: AccessSettings,
@@ -27,26 +27,26 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads the settings; a password that is not set is made with `random`.
+    /// Reads the settings. If no password is set, generates one with `random`.
     pub(crate) fn from_lookup(lookup: Lookup<'_>, random: &mut impl Rng) -> Result<Self, SettingsError> {
         settings::load(lookup, |reader| Self::read(reader, random))
     }
 
-    /// Describes each.
+    /// Describes all settings.
     pub(crate) fn describe() -> Vec<Description> {
         settings::describe(|reader| Self::read(reader, &mut rand::rng()))
     }
 
     fn read(reader: &mut Reader<'_>, random: &mut impl Rng) -> Option<Self> {
         let is_set = |name: &str| reader.given(name).is_some_and(|value| !value.is_empty());
-        let made = Alphanumeric.sample_string(random, GENERATED_LENGTH);
-        let (made, curl_user) = match (is_set("APP_PASSWORD"), is_set("APP_PASSWORD_FILE")) {
-            (false, false) => (Some(made.clone().into()), format!("any:{made}")),
+        let generated = Alphanumeric.sample_string(random, GENERATED_LENGTH);
+        let (generated, curl_user) = match (is_set("APP_PASSWORD"), is_set("APP_PASSWORD_FILE")) {
+            (false, false) => (Some(generated.clone().into()), format!("any:{generated}")),
             (true, _) => (None, "\"any:$APP_PASSWORD\"".to_owned()),
             (false, true) => (None, "\"any:$(cat \"$APP_PASSWORD_FILE\")\"".to_owned()),
         };
-        let passwords = Passwords::read(reader, made);
-        let interval = "Time from one calculation to the next.";
+        let passwords = Passwords::read(reader, generated);
+        let interval = "Time between two calculations.";
         let interval = reader.value("UPDATE_INTERVAL", "60s", Form::duration(), interval);
         let page = "Listener for the example page.";
         let page = reader.optional("PAGE_ADDR", "no page", &Form::socket_address(), page);
@@ -57,7 +57,7 @@ impl Settings {
     }
 }
 
-/// The base of the API's URLs on this host.
+/// The base URL of the API, for clients on this host.
 pub(crate) fn url(listeners: &Listeners) -> std::io::Result<String> {
     Ok(match &listeners.tls {
         Some(tls) => format!("https://{}", reachable(tls.local_addr()?)),
@@ -65,7 +65,7 @@ pub(crate) fn url(listeners: &Listeners) -> std::io::Result<String> {
     })
 }
 
-/// Where the listener at `address` is reached from this host.
+/// The address at which clients on this host reach the listener at `address`.
 pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(if address.ip().is_unspecified() { DEFAULT_HOST } else { address.ip() }, address.port())
 }
@@ -74,10 +74,10 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
 mod tests {
     use super::*;
 
-    /// Where the table of all settings is.
+    /// Contains the table of all settings.
     const DOCUMENTATION: &str = include_str!("../../../docs/configuration.md");
 
-    /// The settings of all binaries, as a Markdown table: each binary's default, and what they mean.
+    /// The settings of all binaries as a Markdown table: the default of each binary, and the meaning.
     fn table() -> String {
         let binaries = [updater::Settings::describe(), wrpi_api::Settings::describe(), Settings::describe()];
         let [_, api, _] = &binaries;
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documentation_has_every_setting_as_it_is() {
+    fn the_documentation_lists_every_setting() {
         let table = table();
         assert!(DOCUMENTATION.contains(&table), "the table should be:\n{table}");
     }

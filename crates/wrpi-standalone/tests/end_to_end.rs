@@ -1,4 +1,4 @@
-//! The all-in-one: started with nothing set, it serves a live reading to whoever pastes the line that it prints.
+//! `wrpi-standalone`: without any settings it serves a live reading, and prints the command that gets it.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -8,7 +8,7 @@ use wrpi_test::{Service, eventually, get, random_password, send};
 
 const STANDALONE: &str = env!("CARGO_BIN_EXE_wrpi-standalone");
 
-/// Starts it on free ports; gives the user and the address of the printed line too.
+/// Starts it on free ports. Also returns the user and the address in the printed command.
 fn start(more: &[(&str, &str)]) -> (Service, String, String) {
     let free = [("LISTEN_ADDR", "127.0.0.1:0"), ("ADMIN_ADDR", "127.0.0.1:0")];
     let mut service = Service::spawn(STANDALONE, free.into_iter().chain(more.iter().copied()));
@@ -21,7 +21,7 @@ fn start(more: &[(&str, &str)]) -> (Service, String, String) {
 }
 
 #[test]
-fn the_printed_line_gets_a_reading_and_soon_a_new_one() {
+fn the_printed_command_gets_a_reading_and_later_a_new_one() {
     let (mut service, user, address) = start(&[("UPDATE_INTERVAL", "100ms")]);
     let password = user.strip_prefix("any:").unwrap();
     assert!(password.len() >= 20 && password.bytes().all(|b| b.is_ascii_alphanumeric()), "{password}");
@@ -34,12 +34,12 @@ fn the_printed_line_gets_a_reading_and_soon_a_new_one() {
 }
 
 #[test]
-fn each_start_makes_a_password_of_its_own() {
+fn each_start_generates_another_password() {
     assert_ne!(start(&[]).1, start(&[]).1);
 }
 
 #[test]
-fn a_given_password_is_used_and_not_printed() {
+fn uses_a_given_password_and_does_not_print_it() {
     let password = random_password();
     let (service, user, address) = start(&[("APP_PASSWORD", &password)]);
     assert_eq!(user, r#""any:$APP_PASSWORD""#);
@@ -48,7 +48,7 @@ fn a_given_password_is_used_and_not_printed() {
 }
 
 #[test]
-fn a_password_file_that_is_empty_is_an_error_and_no_password_is_made() {
+fn rejects_an_empty_password_file_instead_of_generating_a_password() {
     let mut service = Service::spawn(STANDALONE, [("APP_PASSWORD_FILE", "/dev/null")]);
     assert_eq!(service.wait().code(), Some(2));
     let problem = "APP_PASSWORD is unset or empty; allowed: a password, here or in APP_PASSWORD_FILE";
@@ -56,7 +56,7 @@ fn a_password_file_that_is_empty_is_an_error_and_no_password_is_made() {
 }
 
 #[test]
-fn the_page_has_an_origin_of_its_own_and_asks_this_api_alone() {
+fn serves_the_page_on_another_origin_and_the_page_calls_only_this_api() {
     let (mut service, _, address) = start(&[("PAGE_ADDR", "127.0.0.1:0")]);
     let page = service.printed(|line| line.strip_prefix("page: http://").map(str::to_owned));
     let index = send(&page, "GET", "/", &[]);
@@ -77,7 +77,7 @@ fn the_page_has_an_origin_of_its_own_and_asks_this_api_alone() {
 }
 
 #[test]
-fn a_bad_setting_ends_it_with_exit_code_2() {
+fn exits_with_code_2_if_a_setting_is_invalid() {
     let mut service = Service::spawn(STANDALONE, [("UPDATE_INTERVAL", "1ms"), ("PAGE_ADDR", "8000")]);
     assert_eq!(service.wait().code(), Some(2));
     let lines = [
@@ -88,10 +88,10 @@ fn a_bad_setting_ends_it_with_exit_code_2() {
 }
 
 #[test]
-fn the_command_line_has_help_and_version_and_no_more() {
+fn the_command_line_accepts_only_help_and_version() {
     let run = |argument: &str| Command::new(STANDALONE).arg(argument).env_clear().output().unwrap();
     let help = String::from_utf8(run("--help").stdout).unwrap();
-    for line in ["UPDATE_INTERVAL [60s]", "LISTEN_ADDR [127.0.0.1:8080]", "APP_PASSWORD [random, and printed]"] {
+    for line in ["UPDATE_INTERVAL [60s]", "LISTEN_ADDR [127.0.0.1:8080]", "APP_PASSWORD [generated and printed]"] {
         assert!(help.contains(&format!("\n  {line}\n")), "{line} in {help}");
     }
     let version = String::from_utf8(run("--version").stdout).unwrap();
@@ -103,7 +103,7 @@ fn the_command_line_has_help_and_version_and_no_more() {
 }
 
 #[test]
-fn it_serves_where_nobody_takes_what_it_prints() {
+fn serves_even_if_standard_output_fails() {
     let mut command = Command::new("sh");
     command.args(["-c", r#"exec "$0" >/dev/full"#, STANDALONE]);
     let password = random_password();

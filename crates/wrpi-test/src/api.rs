@@ -1,15 +1,15 @@
-//! A running API, and the Redis it follows: the one way in which tests and instruments start it.
+//! A running API and the Redis that it follows. All tests and instruments start the API here.
 
 use crate::{Connection, Redis, Response, Service, basic, eventually, get, random_password, send};
 
-/// A value as a test writes it.
+/// A value as the updater writes it.
 pub const VALUE: &str = "69.420";
 /// A time as the Python updater writes it.
 pub const TIMESTAMP: &str = "2021-02-20T18:06:47.786604";
-/// What the API makes of both.
+/// The body with which the API serves [`VALUE`] and [`TIMESTAMP`].
 pub const BODY: &str = r#"{"latest_value":69.420,"latest_calculation_at":"2021-02-20T18:06:47+0000"}"#;
 
-/// The binary `wrpi-api`, started on free ports with variables of its own.
+/// A process of the binary `wrpi-api` on free ports.
 #[derive(Debug)]
 pub struct Api {
     /// The process.
@@ -25,8 +25,8 @@ pub struct Api {
 }
 
 impl Api {
-    /// A Redis that holds [`VALUE`] and [`TIMESTAMP`], and an API that serves [`BODY`]. Variables in `more` override
-    /// the defaults.
+    /// Starts a Redis that holds [`VALUE`] and [`TIMESTAMP`], and an API that serves [`BODY`]. Variables in `more`
+    /// override the defaults.
     pub fn start(more: &[(&str, &str)]) -> (Self, Redis) {
         let redis = Redis::start();
         redis.write(VALUE, TIMESTAMP);
@@ -35,12 +35,12 @@ impl Api {
         (api, redis)
     }
 
-    /// An API that follows `redis` and listens, whether or not it has a reading.
+    /// Starts an API that follows `redis`. It listens, but may have no reading yet.
     pub fn follow(redis: &Redis, more: &[(&str, &str)]) -> Self {
         Self::wrapped(&[], redis, more)
     }
 
-    /// Like [`Api::follow`], started by a command that becomes or runs the API, which is its last argument.
+    /// Like [`Api::follow`], but started by a command that runs the API, which is its last argument.
     pub fn wrapped(wrapper: &[&str], redis: &Redis, more: &[(&str, &str)]) -> Self {
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let mut environment: Vec<_> =
@@ -56,7 +56,7 @@ impl Api {
         Self { service, address, admin, password, wrapper, environment }
     }
 
-    /// Starts it again at the same addresses, once it has ended, and waits until it listens.
+    /// Starts it again at the same addresses after it has ended, and waits until it listens.
     pub fn restart(&mut self) {
         self.service = spawn(&self.wrapper, &self.environment);
         self.service.address("public");
@@ -67,17 +67,17 @@ impl Api {
         self.address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("an address has a port")
     }
 
-    /// The value of `Authorization` with the right password.
+    /// The value of `Authorization` with the correct password.
     pub fn credentials(&self) -> String {
         basic(&format!("any:{}", self.password))
     }
 
-    /// GET of the reading with the right password.
+    /// Requests the reading with the correct password.
     pub fn get(&self) -> Response {
         get(&self.address, "/v0/wrpi", &self.password)
     }
 
-    /// A request with the right password and further headers.
+    /// Sends a request with the correct password and further headers.
     pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
         let credentials = self.credentials();
         send(&self.address, method, target, &[&[("Authorization", credentials.as_str())], headers].concat())
@@ -120,7 +120,7 @@ impl Api {
     ///
     /// # Panics
     ///
-    /// Where there is no such sample.
+    /// When there is no such sample.
     pub fn metric(&self, name: &str) -> String {
         let metrics = self.metrics();
         let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

@@ -1,13 +1,13 @@
-//! Certificates for TLS, from an authority of the test's own.
+//! Certificates for TLS, from a certificate authority that the test creates.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair, date_time_ymd,
 };
 
-/// The year in which certificates expire, unless a test says otherwise.
+/// The year in which certificates expire by default.
 const EXPIRES: i32 = 2090;
 
-/// A certificate authority that nobody else trusts.
+/// A new certificate authority, which only this test trusts.
 #[derive(Debug)]
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -21,13 +21,13 @@ pub struct Pair {
 }
 
 impl Authority {
-    /// A new one.
-    #[allow(clippy::new_without_default, reason = "each is another, so that none is the default")]
+    /// Creates an authority with a new key.
+    #[allow(clippy::new_without_default, reason = "each authority is different, so there is no default")]
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, "a test's own authority");
+        params.distinguished_name.push(DnType::CommonName, "test authority");
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
@@ -36,7 +36,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate for the host `name`, good for decades.
+    /// A certificate for the host `name`, valid for decades.
     pub fn issue(&self, name: &str) -> Pair {
         self.issue_until(name, EXPIRES)
     }

@@ -1,4 +1,5 @@
-//! New connections at a rate that does not depend on what becomes of them, held open until the server closes them.
+//! Opens connections at a constant rate, whatever the server does with them. Each stays open until the server closes
+//! it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddrV4, TcpStream};
@@ -14,17 +15,17 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, connect, s
 
 use crate::PATIENCE;
 
-/// A thread waits for the server while it holds this many connections.
+/// Maximum connections per thread. At the maximum, a thread waits until the server closes some.
 const MOST_HELD: usize = 3_000;
-/// A flood ends by itself after this many connections, or after [`PATIENCE`].
+/// A flood stops by itself after this many connections, or after [`PATIENCE`].
 const MOST_OPENED: u64 = 500_000;
-/// How often a thread looks which of its connections the server has closed.
+/// How often a thread checks which of its connections the server has closed.
 const SWEEP: Duration = Duration::from_millis(50);
-/// So many sessions can be on their way at once.
+/// How many sessions can be opening at once.
 const SESSION_THREADS: usize = 8;
 
-/// Clients that open connections and send little or nothing on them. A connection that the server closes is closed;
-/// all others stay until the flood ends.
+/// Clients that open connections and send little or nothing on them. They close a connection when the server does, and
+/// the others when the flood ends.
 #[derive(Debug)]
 pub struct Flood {
     shared: Arc<Shared>,
@@ -40,18 +41,17 @@ struct Shared {
     is_over: AtomicBool,
 }
 
-/// What a flood has done.
+/// The outcome of a flood.
 #[derive(Clone, Copy, Debug)]
 pub struct Flooded {
-    /// Connections that were established, and began as they were to.
+    /// Connections that were established and sent their opening.
     pub opened: u64,
-    /// How many that were a second.
+    /// `opened` per second.
     pub rate: f64,
 }
 
 impl Flood {
-    /// Opens `rate` connections a second at `address`, each of which sends one of the `openings`, in turn, and then
-    /// nothing.
+    /// Opens `rate` connections a second at `address`. Each sends one of the `openings`, in turn, and then nothing.
     pub fn of_bytes(address: &str, openings: &'static [&'static [u8]], rate: u32) -> Self {
         let address: SocketAddrV4 = address.parse().unwrap();
         Self::start(1, rate, move |number| {
@@ -60,7 +60,7 @@ impl Flood {
         })
     }
 
-    /// Opens up to `rate` sessions a second by `open`, which does all that a client of this kind does.
+    /// Opens up to `rate` sessions a second. `open` opens one session and does everything that such a client does.
     pub fn of_sessions(open: impl Fn() -> std::io::Result<TcpStream> + Send + Sync + 'static, rate: u32) -> Self {
         Self::start(SESSION_THREADS, rate, move |_| Ok((open()?, b"")))
     }
@@ -92,7 +92,7 @@ impl Flood {
         self.shared.opened.load(Ordering::Relaxed)
     }
 
-    /// Ends it, and closes what is left.
+    /// Stops the flood and closes all its connections.
     pub fn stop(mut self) -> Flooded {
         let (opened, seconds) = (self.opened(), self.shared.began.elapsed().as_secs_f64());
         self.end().unwrap();
@@ -107,7 +107,7 @@ impl Flood {
 
 impl Drop for Flood {
     fn drop(&mut self) {
-        // What panicked has said so.
+        // A thread that panicked has already printed why.
         let _result = self.end();
     }
 }
@@ -128,7 +128,7 @@ impl Shared {
             let tick = self.ticks.fetch_add(1, Ordering::Relaxed);
             let due = self.began + self.interval * u32::try_from(tick).unwrap();
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            // What the server refuses or ends before it has begun does not count.
+            // Connections that the server refuses, or closes before their opening, do not count.
             if let Ok((stream, opening)) = open(tick) {
                 self.opened.fetch_add(held.begin(stream, opening), Ordering::Relaxed);
             }
@@ -145,7 +145,7 @@ impl Shared {
 /// The connections of one thread.
 #[derive(Default)]
 struct Held {
-    /// With what each sends once it is established.
+    /// Each with the opening that it sends once it is established.
     connecting: Vec<(TcpStream, &'static [u8])>,
     open: Vec<TcpStream>,
 }
@@ -155,31 +155,32 @@ impl Held {
         self.connecting.len() + self.open.len()
     }
 
-    /// Sends `opening` if the connection is established, and gives the number of those that are: 1, or 0.
+    /// Sends `opening` if the connection is established. Returns 1 if it is, else 0.
     fn begin(&mut self, stream: TcpStream, opening: &'static [u8]) -> u64 {
         if stream.peer_addr().is_err() {
-            // The server's queue is full, or it has refused or ended the connection already.
+            // The server's accept queue is full, or the server has already closed the connection.
             if matches!(stream.take_error(), Ok(None)) {
                 self.connecting.push((stream, opening));
             }
             return 0;
         }
         stream.set_nonblocking(true).unwrap();
-        // A few bytes fit, unless the server has ended the connection already.
+        // A few bytes always fit, unless the server has already closed the connection.
         if (&stream).write_all(opening).is_ok() {
             self.open.push(stream);
         }
         1
     }
 
-    /// Goes on with those that are established by now, and gives their number; lets go of what the server has ended.
+    /// Closes the connections that the server has closed. Begins those that have become established, and returns their
+    /// number.
     fn sweep(&mut self) -> u64 {
         self.open.retain(is_open);
         std::mem::take(&mut self.connecting).into_iter().map(|(stream, opening)| self.begin(stream, opening)).sum()
     }
 }
 
-/// Whether the server has not ended a connection; what it has sent is read.
+/// Whether the server has not closed the connection. Discards the bytes that it has sent.
 fn is_open(stream: &TcpStream) -> bool {
     let mut stream = stream;
     loop {
@@ -191,7 +192,7 @@ fn is_open(stream: &TcpStream) -> bool {
     }
 }
 
-/// Begins to connect. Unlike this, the standard library waits where the server's queue is full.
+/// Begins to connect. The standard library would wait if the server's accept queue is full.
 fn connect_without_waiting(address: SocketAddrV4) -> std::io::Result<TcpStream> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;

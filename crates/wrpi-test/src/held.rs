@@ -1,4 +1,4 @@
-//! A process that is held while it reads its settings.
+//! Stops a process with a signal while it reads its settings.
 
 use std::fs;
 use std::process::Command;
@@ -7,12 +7,12 @@ use tempfile::TempDir;
 
 use crate::{Service, eventually, random_password};
 
-/// SIGINT and SIGTERM among the caught signals of `/proc/PID/status`.
+/// The bits of SIGINT and SIGTERM in `SigCgt` of `/proc/PID/status`.
 const BOTH: u64 = 1 << 1 | 1 << 14;
 
-/// Starts the binary at `path` with `environment` and a FIFO as the file that `file_variable` names: a reader of it
-/// waits until somebody writes. Waits until the process handles signals, asks it to stop, lets go of it, and gives
-/// its exit code. As PID 1 of a container it would ignore a signal that it does not handle.
+/// Starts the binary at `path` with `environment`, and with a FIFO as the file in `file_variable`: the process blocks
+/// on reading it. Waits until the process handles signals, sends SIGTERM, writes to the FIFO, and returns the exit
+/// code. As PID 1 of a container, a process ignores signals that it does not handle.
 pub fn terminate_at_settings(path: &str, file_variable: &str, environment: &[(&str, &str)]) -> Option<i32> {
     let directory = TempDir::new().unwrap();
     let fifo = directory.path().join("fifo");

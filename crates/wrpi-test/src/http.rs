@@ -1,4 +1,4 @@
-//! HTTP/1.1 over a bare socket, so that a test sees what a client sees and can send what no library would.
+//! HTTP/1.1 over a bare socket. A test sees the exact response and can send what no library would send.
 
 use std::fmt::Debug;
 use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
@@ -10,12 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::PATIENCE;
 
-/// An answer, as it came.
+/// A response as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Names in lower case, and values.
+    /// Names, in lower case, and values.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: String,
@@ -26,7 +26,7 @@ impl Response {
     ///
     /// # Panics
     ///
-    /// When it came twice.
+    /// When the response has it twice.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let value = values.next();
@@ -35,12 +35,12 @@ impl Response {
     }
 }
 
-/// What a connection runs over: a TCP stream, or TLS in one.
+/// The transport of a connection: TCP, or TLS over TCP.
 trait Stream: Read + Write + Debug + Send {}
 
 impl<S: Read + Write + Debug + Send> Stream for S {}
 
-/// A connection that is kept alive.
+/// A keep-alive connection.
 #[derive(Debug)]
 pub struct Connection(BufReader<Box<dyn Stream>>, Option<TcpStream>);
 
@@ -49,7 +49,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When nothing listens there.
+    /// When the connection is refused.
     pub fn open(address: &str) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -58,16 +58,16 @@ impl Connection {
         Ok(Self(BufReader::new(Box::new(stream)), Some(socket)))
     }
 
-    /// Speaks over `stream`.
+    /// Uses `stream`, which is connected already.
     pub fn over(stream: impl Read + Write + Debug + Send + 'static) -> Self {
         Self(BufReader::new(Box::new(stream)), None)
     }
 
-    /// Sends the request line `method` `target` with `Host` and `headers`, and reads the answer.
+    /// Sends a request with `Host` and `headers`, and reads the response.
     ///
     /// # Errors
     ///
-    /// When the connection ends before a whole answer.
+    /// When the connection ends before a complete response.
     pub fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) -> std::io::Result<Response> {
         let mut head = format!("{method} {target} HTTP/1.1\r\nHost: test\r\n");
         for (name, value) in headers {
@@ -77,7 +77,7 @@ impl Connection {
         self.read(method != "HEAD")
     }
 
-    /// Sends `bytes` as they are.
+    /// Sends `bytes` unchanged.
     ///
     /// # Errors
     ///
@@ -86,11 +86,11 @@ impl Connection {
         self.0.get_mut().write_all(bytes.as_bytes())
     }
 
-    /// Reads an answer, `with_body` unless the request was HEAD.
+    /// Reads a response, `with_body` unless the request was HEAD.
     ///
     /// # Errors
     ///
-    /// When the connection ends before a whole answer, or what comes is none.
+    /// When the connection ends before a complete response, or the bytes are not HTTP.
     pub fn read(&mut self, with_body: bool) -> std::io::Result<Response> {
         let broken = |line: &str| std::io::Error::other(format!("not HTTP: {line:?}"));
         let status_line = self.read_line()?;
@@ -115,11 +115,11 @@ impl Connection {
         Ok(response)
     }
 
-    /// Reads the next chunk of a body that comes in chunks; `None` at its end.
+    /// Reads the next chunk of a chunked body; `None` at the end.
     ///
     /// # Errors
     ///
-    /// When the connection ends before, or what comes is no chunk.
+    /// When the connection ends before a complete chunk, or the bytes are not a chunk.
     pub fn read_chunk(&mut self) -> std::io::Result<Option<String>> {
         let size = usize::from_str_radix(&self.read_line()?, 16).map_err(std::io::Error::other)?;
         let mut chunk = vec![0; size];
@@ -128,22 +128,22 @@ impl Connection {
         String::from_utf8(chunk).map(|chunk| (size > 0).then_some(chunk)).map_err(std::io::Error::other)
     }
 
-    /// Whether the peer closes the connection without another byte.
+    /// Waits for the peer. Returns whether it closed the connection without sending another byte.
     pub fn is_closed(&mut self) -> bool {
         matches!(self.0.fill_buf(), Ok([]))
     }
 
-    /// Waits until the peer has ended the connection, in whatever way and after whatever bytes.
+    /// Waits until the peer closes or resets the connection, and discards the bytes before.
     ///
     /// # Panics
     ///
-    /// When it goes on for longer than [`PATIENCE`].
+    /// When it stays open for longer than [`PATIENCE`].
     pub fn ends(&mut self) {
         loop {
             let came = match self.0.fill_buf() {
                 Ok(bytes) => bytes.len(),
                 Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof) => 0,
-                Err(error) => panic!("the connection goes on: {error}"),
+                Err(error) => panic!("the connection stays open: {error}"),
             };
             if came == 0 {
                 return;
@@ -152,15 +152,15 @@ impl Connection {
         }
     }
 
-    /// Whether a connection that waits for no answer has ended, as far as is known yet. It is not known of one over
-    /// another stream than TCP.
+    /// Whether an idle connection is known to have ended. Always `false` for a connection that was not made by
+    /// [`Connection::open`].
     pub fn has_ended(&self) -> bool {
         let Some(stream) = &self.1 else { return false };
         let set = |nonblocking| stream.set_nonblocking(nonblocking).unwrap();
         set(true);
         let found = stream.peek(&mut [0]);
         set(false);
-        // Bytes that nobody has asked for are no answer to a request still to come.
+        // Unexpected bytes cannot belong to a later request, so the connection is unusable too.
         !matches!(found, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
     }
 
@@ -172,20 +172,20 @@ impl Connection {
     }
 }
 
-/// One request on a connection of its own.
+/// Sends one request on a new connection.
 ///
 /// # Panics
 ///
-/// When there is no answer.
+/// When there is no response.
 pub fn send(address: &str, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
     Connection::open(address).and_then(|mut connection| connection.request(method, target, headers)).unwrap()
 }
 
-/// GET with a password.
+/// Sends a GET with a password.
 ///
 /// # Panics
 ///
-/// When there is no answer.
+/// When there is no response.
 pub fn get(address: &str, target: &str, password: &str) -> Response {
     send(address, "GET", target, &[("Authorization", &basic(&format!("any:{password}")))])
 }

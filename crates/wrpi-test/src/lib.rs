@@ -1,7 +1,7 @@
-//! Real parts for the tests of the other crates, which it knows only as binaries: a private `redis-server`, a service
-//! as a process of its own, a faulty network, certificates, HTTP over a bare socket, and a load.
+//! Real parts for tests: a private `redis-server`, services as processes, a faulty network, certificates, HTTP over a
+//! bare socket, and a load. It uses the other crates only as binaries.
 //!
-//! Everything is started on a free port and killed on drop. What goes wrong here panics: it fails the test.
+//! Everything listens on a free port and is killed on drop. Every error panics, which fails the test.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -35,19 +35,20 @@ pub use redis::{Monitor, Redis};
 pub use scripted::{Reply, Scripted};
 pub use service::{Service, binary, resident_bytes};
 
-/// The longest wait for anything: a guard against hanging, far longer than anything takes on a slow and busy machine.
+/// The timeout of every wait. It only keeps tests from hanging: nothing takes that long, even on a slow and busy
+/// machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A password that nobody has used before.
+/// A new random password.
 pub fn random_password() -> String {
     Alphanumeric.sample_string(&mut rand::rng(), 24)
 }
 
-/// Calls `attempt` until `wanted` holds of what it gives, and gives that.
+/// Calls `attempt` until `wanted` is true for its result, and returns that result.
 ///
 /// # Panics
 ///
-/// When that takes longer than [`PATIENCE`].
+/// When this takes longer than [`PATIENCE`].
 pub fn eventually<T: Debug>(mut attempt: impl FnMut() -> T, wanted: impl Fn(&T) -> bool) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -55,7 +56,7 @@ pub fn eventually<T: Debug>(mut attempt: impl FnMut() -> T, wanted: impl Fn(&T) 
         if wanted(&last) {
             return last;
         }
-        assert!(Instant::now() < end, "still not as wanted: {last:?}");
+        assert!(Instant::now() < end, "timed out; last result: {last:?}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

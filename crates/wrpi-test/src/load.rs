@@ -1,4 +1,4 @@
-//! Requests at a constant rate, whatever the answers: what clients see while something breaks.
+//! Sends requests at a constant rate and records what clients see while something breaks.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use crate::{Connection, basic, eventually};
 
-/// As many requests can be under way at once; each client keeps one connection.
+/// Number of clients. Each keeps one connection and has at most one request in flight.
 const CLIENTS: usize = 64;
 
-/// Clients that together begin a request at each tick of a clock: the rate does not fall where answers are slow,
-/// unless all of them wait.
+/// Clients that together start a request at each tick of a clock. Slow responses do not reduce the rate, unless all
+/// clients wait.
 ///
-/// Each does what HTTP asks of a client and nothing more: it keeps its connection until it is told to close it or
-/// sees that it is closed, and sends no request twice. A client is given several addresses, as by a load balancer,
-/// and goes to the next where one refuses it.
+/// Each client follows HTTP and does nothing more: it keeps its connection until the server closes it or sends
+/// `Connection: close`, and never retries a request. With several addresses, as behind a load balancer, a client whose
+/// connection is refused tries the next address.
 #[derive(Debug)]
 pub struct Load {
     shared: Arc<Shared>,
@@ -37,20 +37,20 @@ struct Shared {
 /// What the clients have seen.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// Requests that ended, well or not.
+    /// Completed requests, successful or not.
     pub sent: u64,
-    /// Those that were not answered with a whole 200: when that was clear, and what came.
+    /// Requests without a complete 200: when each failed, and how.
     pub failures: Vec<(Instant, String)>,
-    /// The longest time without a good answer.
+    /// The longest time without a successful response.
     pub longest_gap: Duration,
-    /// When each body first came.
+    /// When each body was first received.
     pub bodies: HashMap<String, Instant>,
-    /// When the last good answer came.
+    /// When the last successful response was received.
     pub last_good: Instant,
 }
 
 impl Load {
-    /// Begins to ask for `/v0/wrpi`, `rate` times a second, at `addresses` with `password`.
+    /// Starts to request `/v0/wrpi`, `rate` times a second, at `addresses` with `password`.
     pub fn start(addresses: &[String], password: &str, rate: u32) -> Self {
         let began = Instant::now();
         let nothing = Seen {
@@ -82,17 +82,18 @@ impl Load {
         self.shared.seen.lock().unwrap().clone()
     }
 
-    /// Waits until a client sees `body`, and tells when the first one did.
+    /// Waits until a client receives `body`. Returns when the first one did.
     pub fn first(&self, body: &str) -> Instant {
         eventually(|| self.shared.seen.lock().unwrap().bodies.get(body).copied(), Option::is_some).unwrap()
     }
 
-    /// Waits for a good answer that comes after `start`, and tells when it came.
+    /// Waits for a successful response after `start`. Returns when it was received.
     pub fn good_after(&self, start: Instant) -> Instant {
         eventually(|| self.shared.seen.lock().unwrap().last_good, |good| *good > start)
     }
 
-    /// Ends it; requests under way are still answered. The rate was kept if [`Seen::sent`] is near what it asks for.
+    /// Stops the load after the requests in flight are answered. The rate was kept if [`Seen::sent`] is close to
+    /// [`Load::due`].
     pub fn stop(mut self) -> Seen {
         let stopped = Instant::now();
         self.end().unwrap();
@@ -101,7 +102,7 @@ impl Load {
         seen
     }
 
-    /// How many requests the rate asks for by now.
+    /// How many requests the rate requires by now.
     pub fn due(&self) -> u64 {
         (self.shared.began.elapsed().as_nanos() / self.shared.interval.as_nanos()) as u64
     }
@@ -114,7 +115,7 @@ impl Load {
 
 impl Drop for Load {
     fn drop(&mut self) {
-        // What panicked has said so.
+        // A thread that panicked has already printed why.
         let _result = self.end();
     }
 }
@@ -124,7 +125,7 @@ impl Shared {
         let mut kept = None;
         loop {
             let tick = self.ticks.fetch_add(1, Ordering::Relaxed);
-            let due = self.began + self.interval * u32::try_from(tick).expect("a load of days at most");
+            let due = self.began + self.interval * u32::try_from(tick).expect("a load lasts days at most");
             thread::sleep(due.saturating_duration_since(Instant::now()));
             if self.is_over.load(Ordering::Relaxed) {
                 return;
@@ -134,7 +135,7 @@ impl Shared {
         }
     }
 
-    /// One request on the `kept` connection, or on a new one where that has ended. Gives the body.
+    /// Sends one request on the `kept` connection, or on a new one if that has ended. Returns the body.
     fn ask(&self, kept: &mut Option<Connection>, number: usize) -> Result<String, String> {
         let mut connection = match kept.take().filter(|connection| !connection.has_ended()) {
             Some(connection) => connection,

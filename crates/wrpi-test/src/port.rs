@@ -1,14 +1,14 @@
-//! Ports that a server can have for itself, even while it restarts.
+//! Ports that stay free for a server, even while it restarts.
 
 use std::net::{Ipv4Addr, TcpListener};
 
 use rand::RngExt;
 
-/// Below these the kernel does not pick the local port of an outgoing connection. Such a connection could otherwise
-/// take the port of a server that is down, or connect to itself.
+/// These are below the range from which the kernel picks the local ports of outgoing connections. Such a connection
+/// could otherwise take the port of a server that is down, or connect to itself.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
 
-/// A port of 127.0.0.1 on which nothing listens, now and (but for another caller's luck) until the caller does.
+/// A port of 127.0.0.1 on which nothing listens. Another caller may get the same port, but this is unlikely.
 ///
 /// # Panics
 ///

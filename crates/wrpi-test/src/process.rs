@@ -1,4 +1,4 @@
-//! A child process whose output is kept line by line, and which does not outlive its test.
+//! A child process that keeps its output line by line and does not outlive its test.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus};
@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use crate::{PATIENCE, eventually};
 
-/// Lines as they come, and a bell for whoever waits for one.
+/// The lines so far. The condition variable is notified of each new one.
 type Lines = Arc<(Mutex<Vec<String>>, Condvar)>;
 
 /// A running or ended child.
@@ -23,7 +23,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command`, whose piped outputs are kept.
+    /// Starts `command` and keeps its piped outputs.
     pub(crate) fn spawn(command: &mut Command) -> std::io::Result<Self> {
         let mut child = command.spawn()?;
         let lines = Lines::default();
@@ -47,8 +47,8 @@ impl Process {
         self.lines.0.lock().unwrap().clone()
     }
 
-    /// Waits for a line that `wanted` turns into something, from line `from` on; `None` if the process ends
-    /// without one.
+    /// Waits for a line, from line `from` on, for which `wanted` returns a value. `None` if the process ends without
+    /// one.
     pub(crate) fn find_line<T>(&mut self, from: usize, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
         let end = Instant::now() + PATIENCE;
         let mut has_ended = false;
@@ -61,8 +61,8 @@ impl Process {
             if has_ended {
                 return None;
             }
-            assert!(Instant::now() < end, "waited in vain for a line after these: {known:#?}");
-            // Its last lines may arrive after its end.
+            assert!(Instant::now() < end, "timed out waiting for a line after these: {known:#?}");
+            // The last lines may arrive after the process has ended.
             has_ended = self.child.try_wait().unwrap().is_some() && self.readers.iter().all(JoinHandle::is_finished);
             known = lines.1.wait_timeout(known, Duration::from_millis(100)).unwrap().0;
         }
@@ -73,7 +73,7 @@ impl Process {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
 
-    /// Waits for the end, and for the last line.
+    /// Waits until the process has ended and its last line has arrived.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let status = eventually(|| self.child.try_wait().unwrap(), Option::is_some).unwrap();
         self.readers.drain(..).for_each(|reader| reader.join().unwrap());
@@ -85,9 +85,9 @@ impl Process {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Ends it at once.
+    /// Kills it with SIGKILL.
     pub(crate) fn kill(&mut self) {
-        // Also ends a stopped process; one that has ended already is only reaped.
+        // SIGKILL also ends a paused process. A process that has ended already is only reaped.
         let _ended_already = self.child.kill();
         let _status = self.child.wait();
     }

@@ -1,8 +1,8 @@
-//! A TCP proxy that does to connections what networks do: cut them, slow them down, hold or lose what one side
-//! sends, or garble it.
+//! A TCP proxy that behaves like a faulty network: it cuts or slows connections, and holds, loses or garbles what one
+//! side sends.
 //!
-//! While a path holds or loses, the kernel does not acknowledge what the client sends either: a socket filter drops its
-//! packets. Otherwise the client's TCP would find a dead network alive.
+//! While a path holds or loses bytes, a socket filter drops the client's packets, so the kernel does not acknowledge
+//! them. Otherwise the client's TCP keepalive would not notice the fault.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use std::time::Duration;
 use rand::RngExt;
 use socket2::{SockFilter, SockRef};
 
-/// Which way bytes go.
+/// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the server.
@@ -23,26 +23,26 @@ pub enum Direction {
     ToClient,
 }
 
-/// What happens to bytes that go one way.
+/// What happens to the bytes of one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
     /// They pass.
     Clear,
-    /// They pass, later by this much.
+    /// They pass after this delay.
     Slow(Duration),
-    /// They wait, and pass once the path is clear again: TCP sends again what a mended network had lost.
+    /// They wait until the path is clear again, as when TCP retransmits after the network is repaired.
     Held,
-    /// They vanish, and so does for ever what follows on their connection, its end included: half-open.
+    /// They are lost, and so is everything that follows on the connection, including its end: it is half-open.
     Lost,
-    /// Others come in their place: random ones, and heads of Redis's protocol that promise a flood.
+    /// They are replaced by random bytes, or by malformed replies of Redis.
     Garbage,
 }
 
-/// What no client may believe. An array or text of a size that none can have must not make it set the memory aside.
-const FLOODS: [&[u8]; 6] =
+/// Invalid replies of Redis. Announcing a huge array or text must not make the client allocate memory for it.
+const MALFORMED: [&[u8]; 6] =
     [b"$999999999\r\n", b"*999999999\r\n", b"%999999999\r\n", b">999999999\r\n", b"$-7\r\n", b"\r\n\r\n\r\n"];
 
-/// A proxy on a free port of 127.0.0.1; what goes through it is cut on drop.
+/// A proxy on a free port of 127.0.0.1. Dropping it closes all its connections.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -63,17 +63,17 @@ struct State {
     is_over: bool,
 }
 
-/// A client's connection and the one that it goes on with.
+/// The connections to a client and to the server for it.
 #[derive(Debug)]
 struct Pair {
     client: TcpStream,
     server: TcpStream,
-    /// By direction: whether what goes this way is lost for ever.
+    /// By direction: whether all bytes are lost from now on.
     is_silent: [AtomicBool; 2],
 }
 
 impl Proxy {
-    /// A clear way to the port `server` of 127.0.0.1.
+    /// Starts a proxy to the port `server` of 127.0.0.1, with clear paths.
     pub fn start(server: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -96,12 +96,12 @@ impl Proxy {
         self.port
     }
 
-    /// Leads new connections to another port.
-    pub fn lead_to(&self, server: u16) {
+    /// Forwards new connections to another port.
+    pub fn set_server(&self, server: u16) {
         self.shared.state.lock().unwrap().server = server;
     }
 
-    /// Changes what happens to the bytes of all connections that go this way.
+    /// Changes what happens to the bytes of all connections in this direction.
     pub fn set(&self, direction: Direction, path: Path) {
         let mut state = self.shared.state.lock().unwrap();
         state.paths[direction as usize] = path;
@@ -123,12 +123,12 @@ impl Proxy {
         self.set(Direction::ToClient, path);
     }
 
-    /// Closes every connection that there is.
+    /// Closes all connections.
     pub fn cut(&self) {
         self.for_each(Pair::close);
     }
 
-    /// Lets every connection that there is die without a word: no byte passes any more, and no end either.
+    /// Makes all connections silent: no more bytes pass, and no end of a connection either.
     pub fn silence(&self) {
         self.for_each(|pair| {
             pair.silence(Direction::ToServer);
@@ -147,13 +147,13 @@ impl Drop for Proxy {
         self.shared.state.lock().unwrap().is_over = true;
         self.set_both(Path::Clear);
         self.cut();
-        // The listener only looks up when somebody comes.
+        // Wakes the thread that accepts connections.
         let _wake = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
 }
 
 impl Shared {
-    /// Serves a client. Without a server its connection is closed.
+    /// Serves a client. Closes its connection if the server refuses one.
     fn join(self: &Arc<Self>, client: TcpStream) {
         let port = self.state.lock().unwrap().server;
         let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
@@ -169,7 +169,7 @@ impl Shared {
         }
     }
 
-    /// Passes on what goes one way, until it ends.
+    /// Forwards the bytes of one direction until the connection ends.
     fn pump(&self, pair: &Pair, direction: Direction) {
         let (mut from, mut to) = match direction {
             Direction::ToServer => (&pair.client, &pair.server),
@@ -179,7 +179,7 @@ impl Shared {
         loop {
             let length = from.read(&mut buffer).unwrap_or(0);
             let mut bytes = &mut buffer[..length];
-            let mut flood;
+            let mut malformed;
             match self.path(pair, direction) {
                 Path::Lost => {
                     pair.silence(direction);
@@ -189,8 +189,8 @@ impl Shared {
                 Path::Slow(delay) => thread::sleep(delay),
                 Path::Garbage if rand::random() => rand::rng().fill(bytes),
                 Path::Garbage => {
-                    flood = FLOODS[rand::rng().random_range(0..FLOODS.len())].to_vec();
-                    bytes = &mut flood;
+                    malformed = MALFORMED[rand::rng().random_range(0..MALFORMED.len())].to_vec();
+                    bytes = &mut malformed;
                 }
                 Path::Clear | Path::Held => {}
             }
@@ -200,7 +200,7 @@ impl Shared {
         }
     }
 
-    /// What happens to bytes that have just come; waits while they are held.
+    /// What happens to bytes that have just arrived. Waits while they are held.
     fn path(&self, pair: &Pair, direction: Direction) -> Path {
         let is_held = |state: &mut State| state.paths[direction as usize] == Path::Held;
         let state = self.changed.wait_while(self.state.lock().unwrap(), is_held).unwrap();
@@ -216,27 +216,28 @@ impl Pair {
         self.is_silent[direction as usize].load(Ordering::Relaxed)
     }
 
-    /// From now on nothing passes in this direction.
+    /// Loses everything in this direction from now on.
     fn silence(&self, direction: Direction) {
         self.is_silent[direction as usize].store(true, Ordering::Relaxed);
         self.drop_packets(true);
     }
 
-    /// Drops what the client sends before the kernel acknowledges it, or no longer does. A silent connection stays so.
+    /// Starts or stops to drop the client's packets before the kernel acknowledges them. A silent connection stays
+    /// silent.
     fn drop_packets(&self, is_on: bool) {
-        // BPF_RET with a length of 0: keep nothing of a packet.
+        // BPF_RET with a length of 0 drops the whole packet.
         const NOTHING: [SockFilter; 1] = [SockFilter::new(0x06, 0, 0, 0)];
         let client = SockRef::from(&self.client);
         if is_on {
             client.attach_filter(&NOTHING).unwrap();
         } else if !self.is_silent(Direction::ToServer) && !self.is_silent(Direction::ToClient) {
-            // There may be none.
+            // There may be no filter.
             let _none = client.detach_filter();
         }
     }
 
     fn close(&self) {
-        // Whichever has ended already need not be told.
+        // An error means that the connection has already ended.
         let _client = self.client.shutdown(Shutdown::Both);
         let _server = self.server.shutdown(Shutdown::Both);
     }

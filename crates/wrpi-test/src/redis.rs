@@ -1,4 +1,4 @@
-//! A `redis-server` of the test's own.
+//! A private `redis-server`.
 
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
@@ -30,7 +30,7 @@ impl Redis {
     ///
     /// # Panics
     ///
-    /// Where `redis-server` is not on `PATH`, with advice.
+    /// When `redis-server` is not on `PATH`, with advice.
     pub fn start() -> Self {
         Self::start_with(&[])
     }
@@ -40,7 +40,7 @@ impl Redis {
         Self::start_in(TempDir::new().unwrap(), "--port", arguments)
     }
 
-    /// Starts a server that speaks TLS alone, with a certificate of `authority` for the host `name`.
+    /// Starts a server that accepts only TLS, with a certificate of `authority` for the host `name`.
     pub fn start_tls(authority: &Authority, name: &str) -> Self {
         let directory = TempDir::new().unwrap();
         let Pair { certificate, key } = authority.issue(name);
@@ -51,7 +51,7 @@ impl Redis {
         Self::start_in(directory, TLS_PORT, &[&["--port", "0", "--tls-auth-clients", "no"], &files[..]].concat())
     }
 
-    /// Starts a server in cluster mode, alone, that serves all slots but `missing`.
+    /// Starts a cluster of one node that serves all slots except `missing`.
     pub fn start_cluster(missing: &[&str]) -> Self {
         let redis = Self::start_with(&["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"]);
         let slots: Vec<String> = (0..16_384).map(|slot: u16| slot.to_string()).collect();
@@ -65,7 +65,7 @@ impl Redis {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         loop {
             let port = free_port();
-            // Another process may have taken the port meanwhile: then there is no server, and another attempt.
+            // Another process may have taken the port meanwhile: try another one.
             if let Some(process) = spawn(port_argument, port, &arguments, &directory) {
                 return Self { process, port, arguments, directory, port_argument };
             }
@@ -82,7 +82,7 @@ impl Redis {
         self.process.id()
     }
 
-    /// The variables that lead a service to this server, database 0.
+    /// The variables that make a service use database 0 of this server.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let mut variables =
             vec![("REDIS_HOST", "127.0.0.1".into()), ("REDIS_PORT", self.port.to_string()), ("REDIS_DB", "0".into())];
@@ -92,12 +92,12 @@ impl Redis {
         variables
     }
 
-    /// The file with the authority's certificate, where the server speaks TLS.
+    /// The file with the authority's certificate, if the server uses TLS.
     fn ca(&self) -> Option<String> {
         (self.port_argument == TLS_PORT).then(|| self.directory.path().join(CA).display().to_string())
     }
 
-    /// Runs `redis-cli` with `arguments` and gives what it prints, without the last newline.
+    /// Runs `redis-cli` with `arguments` and returns its output without the trailing newline.
     ///
     /// # Panics
     ///
@@ -110,7 +110,7 @@ impl Redis {
         printed.strip_suffix('\n').unwrap_or(&printed).to_owned()
     }
 
-    /// Follows every command that the server runs from now on.
+    /// Records every command that the server executes from now on.
     pub fn monitor(&self) -> Monitor {
         let mut process =
             Process::spawn(self.command().arg("MONITOR").stdout(Stdio::piped()).stderr(Stdio::null())).unwrap();
@@ -130,19 +130,19 @@ impl Redis {
         assert_eq!(self.cli(&["MSET", "wrpi-latest", value, "wrpi-timestamp", calculated_at]), "OK");
     }
 
-    /// Ends the server at once; all its data are lost.
+    /// Kills the server. Without persistence, all its data are lost.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Starts it again on the same port, empty.
+    /// Kills it if it runs, and starts it again on the same port. Without persistence, it is empty.
     pub fn restart(&mut self) {
         self.kill();
-        self.process = spawn(self.port_argument, self.port, &self.arguments, &self.directory)
-            .expect("the port was this server's own");
+        self.process =
+            spawn(self.port_argument, self.port, &self.arguments, &self.directory).expect("the port is still free");
     }
 
-    /// Stops it from running: connections are accepted by the kernel and never answered.
+    /// Pauses it with SIGSTOP: the kernel accepts connections, but nothing answers.
     pub fn pause(&self) {
         self.process.signal(Signal::SIGSTOP);
     }
@@ -153,7 +153,7 @@ impl Redis {
     }
 }
 
-/// What [`Redis::monitor`] follows.
+/// Records commands for [`Redis::monitor`].
 #[derive(Debug)]
 pub struct Monitor(Process);
 
@@ -166,7 +166,7 @@ impl Monitor {
     }
 }
 
-/// A server that accepts connections at `port`, or `None` if the port is taken.
+/// Starts a server and waits until it accepts connections at `port`. `None` if the port is in use.
 fn spawn(port_argument: &str, port: u16, arguments: &[String], directory: &TempDir) -> Option<Process> {
     let mut command = Command::new("redis-server");
     command

@@ -1,4 +1,4 @@
-//! A real Redis behind something that answers some commands itself, as proxies and managed services do.
+//! A proxy to a real Redis that answers some commands itself, as proxies and managed services do.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -6,20 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// What becomes of a command.
+/// The reply to a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The real server answers it.
     Real,
-    /// It is answered with this line of Redis's protocol, such as `-ERR no`.
+    /// The proxy answers with this line of Redis's protocol, such as `-ERR no`.
     Line(String),
-    /// The connection is closed.
+    /// The proxy closes the connection.
     HangUp,
 }
 
 type Script = dyn Fn(&[String]) -> Reply + Send + Sync;
 
-/// A free port of 127.0.0.1 behind which is a real server and a script. Its pushes pass.
+/// A proxy on a free port of 127.0.0.1. Invalidation messages of the real server pass.
 #[derive(Debug)]
 pub struct Scripted {
     port: u16,
@@ -27,8 +27,8 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// Asks `script` about every command that is sent to the server at port `server`. Answers keep their order as
-    /// long as a client does not send a command that is answered here right behind one that is not.
+    /// Starts a proxy to the server at port `server`. `script` decides the reply to every command. Replies stay in
+    /// order only if a client waits for the server's reply before it sends a command that the proxy answers.
     pub fn start(server: u16, script: impl Fn(&[String]) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -58,7 +58,7 @@ impl Scripted {
 impl Drop for Scripted {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        // The listener only looks up when somebody comes.
+        // Wakes the thread that accepts connections.
         let _wake = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
 }
@@ -81,7 +81,7 @@ fn serve(mut client: &TcpStream, server: u16, script: &Script) -> io::Result<()>
     server.shutdown(Shutdown::Both)
 }
 
-/// The next command, taken apart and as it came; `None` at the end.
+/// Reads the next command. Returns its parts and its bytes; `None` at the end.
 fn read_command(from: &mut impl BufRead) -> io::Result<Option<(Vec<String>, Vec<u8>)>> {
     let mut bytes = Vec::new();
     let Some(parts) = read_length(from, &mut bytes)? else { return Ok(None) };
@@ -96,7 +96,7 @@ fn read_command(from: &mut impl BufRead) -> io::Result<Option<(Vec<String>, Vec<
     Ok(Some((command, bytes)))
 }
 
-/// The number of a line `*3` (parts of a command) or `$5` (bytes of a part); `None` at the end.
+/// Reads the number of a line `*3` (parts of a command) or `$5` (bytes of a part); `None` at the end.
 fn read_length(from: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<Option<usize>> {
     let mut line = String::new();
     from.read_line(&mut line)?;

@@ -1,4 +1,4 @@
-//! One of the services, as a process of its own.
+//! A service as a separate process.
 
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -7,20 +7,20 @@ use serde_json::Value;
 
 use crate::process::Process;
 
-/// A spawned service with an environment of its own; its log is JSON and kept. Killed on drop.
+/// A spawned service. It keeps the JSON log and kills the process on drop.
 #[derive(Debug)]
 pub struct Service {
     process: Process,
 }
 
 impl Service {
-    /// Starts the binary at `path` (a test has it as `env!("CARGO_BIN_EXE_…")`) with nothing but `environment`.
+    /// Starts the binary at `path`, such as `env!("CARGO_BIN_EXE_…")`. `environment` is its whole environment.
     pub fn spawn<N: AsRef<str>, V: AsRef<str>>(path: &str, environment: impl IntoIterator<Item = (N, V)>) -> Self {
         Self::start(Command::new(path), environment)
     }
 
-    /// Starts the [`binary`] called `name` with `arguments`, by a command that becomes it or runs it, such as
-    /// `valgrind`. Without a `wrapper` it is started directly.
+    /// Starts the [`binary`] called `name` with `arguments`. `wrapper` is a command that runs it, such as `valgrind`;
+    /// if empty, the binary is started directly.
     pub fn wrapped<N: AsRef<str>, V: AsRef<str>>(
         wrapper: &[&str],
         name: &str,
@@ -47,7 +47,7 @@ impl Service {
         Self { process: process.unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program())) }
     }
 
-    /// Everything it has printed so far, line by line.
+    /// All lines of its output so far.
     pub fn output(&self) -> Vec<String> {
         self.process.lines()
     }
@@ -56,12 +56,12 @@ impl Service {
     ///
     /// # Panics
     ///
-    /// When the service ends without it.
+    /// When the service ends without logging it.
     pub fn logged(&mut self, message: &str) -> Value {
         self.logged_after(0, message)
     }
 
-    /// Like [`Service::logged`], but passes over the first `seen` lines of its output.
+    /// Like [`Service::logged`], but skips the first `seen` lines of its output.
     pub fn logged_after(&mut self, seen: usize, message: &str) -> Value {
         let entry = self.process.find_line(seen, |line| {
             let entry: Value = serde_json::from_str(line).ok()?;
@@ -70,7 +70,7 @@ impl Service {
         entry.unwrap_or_else(|| panic!("ended without {message:?}: {:#?}", self.output()))
     }
 
-    /// How many lines of the log so far have this message.
+    /// The number of log lines so far that have this message.
     pub fn count_logged(&self, message: &str) -> usize {
         let entries = self.output();
         entries
@@ -80,7 +80,7 @@ impl Service {
             .count()
     }
 
-    /// Waits for a line of the output that `wanted` turns into something.
+    /// Waits for a line of the output for which `wanted` returns a value.
     pub fn printed<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> T {
         let found = self.process.find_line(0, wanted);
         found.unwrap_or_else(|| panic!("ended without the wanted line: {:#?}", self.output()))
@@ -91,17 +91,17 @@ impl Service {
         self.logged("listening")[name].as_str().expect("an address").to_owned()
     }
 
-    /// Asks it to stop, as an orchestrator does.
+    /// Sends SIGTERM, as an orchestrator does.
     pub fn terminate(&self) {
         self.process.signal(Signal::SIGTERM);
     }
 
-    /// Ends it at once.
+    /// Kills it with SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Stops it from running, without a word to anyone.
+    /// Pauses it with SIGSTOP.
     pub fn pause(&self) {
         self.process.signal(Signal::SIGSTOP);
     }
@@ -111,17 +111,17 @@ impl Service {
         self.process.signal(Signal::SIGCONT);
     }
 
-    /// How many file descriptors it has open.
+    /// The number of open file descriptors.
     pub fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
     }
 
-    /// The memory that it has in RAM, in KiB.
+    /// Its resident memory in KiB.
     pub fn resident_kib(&self) -> u64 {
         resident_bytes(self.id()) / 1024
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     pub fn wait(&mut self) -> ExitStatus {
         self.process.wait()
     }
@@ -136,13 +136,13 @@ impl Service {
         self.process.id()
     }
 
-    /// How much memory it has, in MiB.
+    /// Its resident memory in MiB.
     pub fn resident_mib(&self) -> u64 {
         self.resident_kib() / 1024
     }
 }
 
-/// The memory that a process has in RAM.
+/// The resident memory of a process in bytes.
 ///
 /// # Panics
 ///
@@ -150,22 +150,22 @@ impl Service {
 pub fn resident_bytes(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the process runs");
-    // What /proc calls a kB has 1024 bytes.
+    // A "kB" of /proc has 1024 bytes.
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
     kib * 1024
 }
 
-/// A binary of the project, built beside this one.
+/// The path of a binary of the project in the target directory of this one.
 ///
 /// # Panics
 ///
-/// When it is not built, with advice.
+/// When the binary does not exist, with advice.
 pub fn binary(name: &str) -> String {
     let this = std::env::current_exe().unwrap();
     let directory = this.parent().unwrap();
-    // Tests are in a directory below that of the binaries.
+    // Test binaries are in the subdirectory `deps`.
     let directory = if directory.ends_with("deps") { directory.parent().unwrap() } else { directory };
     let path = directory.join(name);
-    assert!(path.exists(), "no {}: the make target that runs this builds it", path.display());
+    assert!(path.exists(), "{} does not exist: run this by its make target, which builds it", path.display());
     path.into_os_string().into_string().unwrap()
 }

@@ -1,4 +1,4 @@
-//! What measures and what disturbs does so itself.
+//! Tests of the test instruments: the proxy, the load and the flood.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use wrpi_test::{Direction, Flood, Load, PATIENCE, Path, Proxy, eventually, free_port};
 
-/// Serves each connection with `serve` in a thread of its own; gives the port.
+/// Serves each connection with `serve` in a new thread. Returns the port.
 fn server(serve: fn(TcpStream)) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -22,14 +22,14 @@ fn echo(stream: TcpStream) {
     let _end = std::io::copy(&mut &stream, &mut &stream);
 }
 
-/// A connection through `proxy` to something that echoes.
+/// A connection through `proxy`.
 fn client(proxy: &Proxy) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
-/// What comes back for "ping".
+/// Sends "ping" and returns the reply.
 fn ping(mut stream: &TcpStream) -> std::io::Result<String> {
     stream.write_all(b"ping")?;
     read(stream)
@@ -41,7 +41,7 @@ fn read(mut stream: &TcpStream) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
 }
 
-/// Whether nothing comes back for "ping", for some time at least.
+/// Whether "ping" gets no reply for 100 ms.
 fn is_silent(stream: &TcpStream) -> bool {
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let result = ping(stream);
@@ -50,7 +50,7 @@ fn is_silent(stream: &TcpStream) -> bool {
 }
 
 #[test]
-fn held_bytes_come_once_the_path_is_clear() {
+fn held_bytes_arrive_once_the_path_is_clear() {
     for direction in [Direction::ToServer, Direction::ToClient] {
         let proxy = Proxy::start(server(echo));
         let stream = client(&proxy);
@@ -63,7 +63,7 @@ fn held_bytes_come_once_the_path_is_clear() {
 }
 
 #[test]
-fn a_connection_that_has_lost_bytes_is_dead_for_ever_and_a_new_one_is_not() {
+fn a_connection_that_has_lost_bytes_stays_silent_and_a_new_one_works() {
     for direction in [Direction::ToServer, Direction::ToClient] {
         let proxy = Proxy::start(server(echo));
         let stream = client(&proxy);
@@ -78,7 +78,7 @@ fn a_connection_that_has_lost_bytes_is_dead_for_ever_and_a_new_one_is_not() {
 }
 
 #[test]
-fn a_slow_path_delays_garbage_replaces_and_a_cut_closes() {
+fn slow_delays_garbage_replaces_and_cut_closes() {
     let proxy = Proxy::start(server(echo));
     let stream = client(&proxy);
     proxy.set(Direction::ToClient, Path::Slow(Duration::from_millis(50)));
@@ -90,11 +90,11 @@ fn a_slow_path_delays_garbage_replaces_and_a_cut_closes() {
     proxy.cut();
     eventually(|| read(&stream).is_ok_and(|end| end.is_empty()), |has_ended| *has_ended);
     proxy.set_both(Path::Clear);
-    proxy.lead_to(server(|mut stream| stream.write_all(b"other").unwrap()));
+    proxy.set_server(server(|mut stream| stream.write_all(b"other").unwrap()));
     assert_eq!(read(&client(&proxy)).unwrap(), "other");
 }
 
-/// Answers well, then badly, then hangs up.
+/// Answers with 200, then with 503, and closes the connection.
 fn answer_badly(mut stream: TcpStream) {
     let mut request = [0; 1024];
     for answer in [
@@ -110,12 +110,12 @@ fn answer_badly(mut stream: TcpStream) {
 const RATE: u32 = 500;
 
 #[test]
-fn a_load_keeps_its_rate_and_misses_no_failure() {
+fn a_load_keeps_its_rate_and_records_every_failure() {
     let start = Instant::now();
     let load = Load::start(&[format!("127.0.0.1:{}", server(answer_badly))], "", RATE);
     load.first("good");
     load.good_after(start + Duration::from_millis(500));
-    // Requests under way have not ended yet, and a slow machine may take a while to catch up.
+    // Requests in flight have not ended yet, and a slow machine may take a while to catch up.
     let in_time = || (load.seen().sent, load.due());
     eventually(in_time, |(sent, due)| *sent > 200 && sent + 50 >= *due);
     let seen = load.stop();
@@ -123,12 +123,12 @@ fn a_load_keeps_its_rate_and_misses_no_failure() {
     assert!(seen.sent as f64 <= due + 1.0, "{} sent, {due} due", seen.sent);
     assert_eq!(seen.bodies.keys().collect::<Vec<_>>(), ["good"]);
     let count = |what: &str| seen.failures.iter().filter(|(_, failure)| failure == what).count();
-    // Each connection has one good answer and one bad one.
+    // Each connection gets one 200 and one 503.
     assert!(count("status 503") > 50 && count("status 503") == seen.failures.len(), "{:?}", seen.failures);
 }
 
 #[test]
-fn an_answer_that_breaks_off_and_a_refused_connection_are_failures() {
+fn an_incomplete_response_and_a_refused_connection_are_failures() {
     let cut_short = |mut stream: TcpStream| {
         let _request = stream.read(&mut [0; 1024]);
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort").unwrap();
@@ -143,10 +143,10 @@ fn an_answer_that_breaks_off_and_a_refused_connection_are_failures() {
 }
 
 #[test]
-fn a_flood_opens_connections_that_begin_as_told_and_lets_go_of_those_that_the_server_ends() {
+fn a_flood_sends_its_openings_in_turn_at_its_rate() {
     static READ: Mutex<[u64; 2]> = Mutex::new([0; 2]);
     let port = server(|mut stream| {
-        // A connection that sends nothing ends with the flood.
+        // A connection that sends nothing stays open until the flood ends.
         let length = stream.read(&mut [0; 64]).unwrap();
         READ.lock().unwrap()[usize::from(length == 4)] += 1;
     });
@@ -159,7 +159,7 @@ fn a_flood_opens_connections_that_begin_as_told_and_lets_go_of_those_that_the_se
 }
 
 #[test]
-fn a_flood_holds_a_bounded_number_of_connections() {
+fn a_flood_holds_at_most_3000_connections_and_replaces_closed_ones() {
     const BOUND: u64 = 3_000;
     static HELD: Mutex<Vec<TcpStream>> = Mutex::new(Vec::new());
     let port = server(|stream| HELD.lock().unwrap().push(stream));

@@ -90,7 +90,7 @@ fn a_run_waits_for_redis_until_its_deadline() {
     let mut environment = redis.environment();
     environment.push(("UPDATE_DEADLINE", "60s".into()));
     let mut updater = Service::spawn(UPDATER, environment);
-    updater.logged("could not store a reading, trying again");
+    updater.logged("could not store a reading, retrying");
     redis.restart();
     assert_eq!(updater.wait().code(), Some(0));
     assert_ne!(stored(&redis).0, "");

@@ -6,7 +6,7 @@ use wrpi_test::{Redis, Reply, Scripted, Service, random_password};
 
 use crate::UPDATER;
 
-const NOT_ATOMIC: &str = "Redis refuses both keys in one command; using one command for each, which is not atomic";
+const NOT_ATOMIC: &str = "Redis refuses both keys in one command; using one command per key, which is not atomic";
 
 /// Starts one run with further variables, and time enough on any machine.
 fn start(redis: &Redis, more: &[(&str, &str)]) -> Service {
@@ -18,7 +18,7 @@ fn start(redis: &Redis, more: &[(&str, &str)]) -> Service {
 
 /// Why the first attempt of such a run fails.
 fn refusal(redis: &Redis, more: &[(&str, &str)]) -> String {
-    let entry = start(redis, more).logged("could not store a reading, trying again");
+    let entry = start(redis, more).logged("could not store a reading, retrying");
     entry["error"].as_str().unwrap().to_owned()
 }
 

@@ -9,8 +9,8 @@ use crate::UPDATER;
 #[test]
 fn what_can_never_work_is_refused() {
     let durations = "a time from 100ms to 24h, such as 500ms, 30s (or just 30) or 5m";
-    let trusted = "a readable PEM file with certificates that can be trusted";
-    let levels = "off, error, warn, info, debug or trace, alone or with modules' levels, such as info,wrpi_core=debug";
+    let trusted = "a readable PEM file of valid CA certificates";
+    let levels = "off, error, warn, info, debug or trace, optionally with module levels, such as info,wrpi_core=debug";
     for (name, value, allowed) in [
         ("REDIS_HOST", "redis:6379", "a host name or an IP address alone, without a scheme, a port or brackets"),
         ("REDIS_PORT", "65536", "a number from 1 to 65535"),

@@ -1,4 +1,4 @@
-//! Whose request it is: the address that guesses of the password are counted by.
+//! The client's IP address, by which wrong passwords are counted.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -8,17 +8,17 @@ use http::{HeaderMap, HeaderName};
 /// Where the address of a client comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientIpSource {
-    /// The connection's other end: right where no proxy stands in front.
+    /// The peer of the connection. Correct only without a proxy in front.
     Connection,
-    /// A header that the proxy in front sets, and the position of the address in it, counted from the right (from
-    /// 1): what stands further left may come from the client itself. The connection's where there is no address.
-    /// A port behind the address does not matter. `Forwarded` is read as RFC 7239 has it.
+    /// A header that the proxy in front sets, and the position of the address in it, counted from the right, starting
+    /// at 1: the client itself may have sent addresses further left. A port after the address is ignored. If there is
+    /// no address, the connection's is used. `Forwarded` is parsed as RFC 7239 defines it.
     Header(HeaderName, usize),
 }
 
 impl ClientIpSource {
-    /// Reads `connection`, or `HEADER` or `HEADER:POSITION`, such as `x-real-ip` or `x-forwarded-for:2`. Positions end at
-    /// 100: a longer way is a slip.
+    /// Parses `connection`, `HEADER` or `HEADER:POSITION`, such as `x-real-ip` or `x-forwarded-for:2`. The maximum
+    /// position is 100, since a higher one is most likely a typing error.
     pub fn parse(text: &str) -> Option<Self> {
         if text.eq_ignore_ascii_case("connection") {
             return Some(Self::Connection);
@@ -28,7 +28,7 @@ impl ClientIpSource {
         Some(Self::Header(name.parse().ok()?, position))
     }
 
-    /// The address by which a client is known: IPv6 by its /64, which one client has all of.
+    /// The address that identifies a client. For IPv6 it is the /64 prefix, since one client has the whole prefix.
     pub(crate) fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
         let address = match self {
             Self::Connection => None,
@@ -42,7 +42,7 @@ impl ClientIpSource {
 }
 
 fn nth_from_right(headers: &HeaderMap, name: &HeaderName, position: usize) -> Option<IpAddr> {
-    // In bytes, and from the right: whatever else a client has put into the header must not hide what the proxy has added.
+    // Parses bytes from the right, so that nothing that a client sends can hide what the proxy has added.
     let values = headers.get_all(name).iter().rev().map(http::HeaderValue::as_bytes);
     if name == FORWARDED {
         return values.flat_map(|value| rsplit(value, b',')).nth(position - 1).and_then(forwarded_for);
@@ -59,8 +59,8 @@ fn forwarded_for(hop: &[u8]) -> Option<IpAddr> {
     address(node.strip_prefix(b"\"").and_then(|node| node.strip_suffix(b"\"")).unwrap_or(node))
 }
 
-/// The parts of `text` between `separator`s outside of quotes, the last one first. Quotes are counted from the right, so
-/// that one that a client has left open changes nothing in the hops that proxies have added behind it.
+/// The parts of `text` between `separator`s outside of quotes, last one first. It scans quotes from the right, so a
+/// quote that a client left open does not affect the hops that proxies have appended.
 fn rsplit(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -76,7 +76,7 @@ fn rsplit(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Reads an address, with or without brackets and a port.
+/// Parses an address, with or without brackets and a port.
 fn address(text: &[u8]) -> Option<IpAddr> {
     let address = std::str::from_utf8(text.trim_ascii()).ok()?;
     let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_known_by_what_the_declared_proxy_says_and_by_nothing_else() {
+    fn takes_the_address_only_from_the_configured_source() {
         let mut headers = HeaderMap::new();
         for value in ["192.0.2.9", "192.0.2.1, 198.51.100.7 ", "203.0.113.5"] {
             headers.append("x-forwarded-for", value.parse().unwrap());
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_is_read_as_its_standard_has_it_and_no_client_can_spoil_it() {
+    fn parses_forwarded_whatever_the_client_sends_in_it() {
         for (value, client) in [
             ("for=192.0.2.1", "192.0.2.1"),
             ("For=192.0.2.1;proto=https;by=203.0.113.43", "192.0.2.1"),
@@ -130,7 +130,7 @@ mod tests {
             ("for=\"[2001:db8::1]:4711\"", "2001:db8::"),
             ("for=\"[2001:db8::1]\";host=\"a;for=192.0.2.9,for=192.0.2.9\"", "2001:db8::"),
             (r#"for=192.0.2.1;host="a\",for=192.0.2.9;for=192.0.2.9\\""#, "192.0.2.1"),
-            // A quote that the client has left open, and an escape at its end.
+            // The client sent an unclosed quote, or an escape at its end.
             ("for=\", for=192.0.2.1", "192.0.2.1"),
             ("for=\"\\, for=\"192.0.2.1\"", "192.0.2.1"),
             ("for=unknown", "127.0.0.1"),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_a_header_s_name_and_a_position() {
+    fn rejects_invalid_header_names_and_positions() {
         for text in [
             "",
             "x forwarded",

@@ -1,4 +1,4 @@
-//! Basic authentication (RFC 7617): any user name, and a password that all users share.
+//! Basic authentication (RFC 7617) with any user name and one shared password.
 
 mod client_ip;
 mod throttle;
@@ -35,12 +35,12 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub struct Password(SecretString);
 
 impl Password {
-    /// `None` if the password is empty: it would keep nobody out.
+    /// `None` if the password is empty, since that protects nothing.
     pub fn new(password: SecretString) -> Option<Self> {
         (!password.expose_secret().is_empty()).then_some(Self(password))
     }
 
-    /// Compares in a time that depends only on the length of the password, whatever is given.
+    /// Compares in a time that depends only on the length of the password, not on `given`.
     pub(crate) fn equals(&self, given: &[u8]) -> Choice {
         let own = self.0.expose_secret().as_bytes();
         let same_length = given.len().ct_eq(&own.len());
@@ -54,18 +54,18 @@ impl Password {
 pub struct Passwords {
     /// The password.
     pub current: Password,
-    /// The one before, while clients still change over.
+    /// The previous password, accepted until all clients use the current one.
     pub previous: Option<Password>,
 }
 
-/// Which password a request had.
+/// The password that a request had.
 enum Accepted {
     Current,
     Previous,
 }
 
 impl Passwords {
-    /// Always compares with both.
+    /// Always compares with both passwords, so the time does not depend on which one matches.
     fn find(&self, given: &[u8]) -> Option<Accepted> {
         let is_current = self.current.equals(given);
         let is_previous = self.previous.as_ref().map_or(Choice::from(0), |previous| previous.equals(given));
@@ -73,7 +73,7 @@ impl Passwords {
     }
 }
 
-/// What follows the first colon of Basic credentials; `None` if they are malformed.
+/// The password in Basic credentials: everything after the first colon. `None` if they are malformed.
 fn given_password(credentials: &[u8]) -> Option<Vec<u8>> {
     let (scheme, rest) = credentials.split_at(credentials.iter().position(|b| *b == b' ')?);
     if !scheme.eq_ignore_ascii_case(b"Basic") {
@@ -94,7 +94,7 @@ pub(crate) fn password_of(headers: &HeaderMap) -> Option<Vec<u8>> {
     }
 }
 
-/// Decides who may read.
+/// Decides which requests may read.
 pub(crate) struct Authenticator {
     passwords: Passwords,
     throttle: Option<Throttle>,
@@ -102,7 +102,7 @@ pub(crate) struct Authenticator {
     metrics: Arc<Metrics>,
 }
 
-/// Proof that the request had a valid password: only this module can make one.
+/// Proof that the request had a valid password. Only this module can create one.
 #[derive(Debug)]
 pub(crate) struct Authenticated(());
 
@@ -116,7 +116,8 @@ impl Authenticator {
         Self { passwords, throttle: limit.map(Throttle::new), client_ip, metrics }
     }
 
-    /// Authenticates a request that came at `now` by its headers, and notes it on the connection. The outcome is counted.
+    /// Authenticates a request, received at `now`, by its headers. Counts the outcome, and marks the connection as
+    /// authenticated on success.
     ///
     /// # Errors
     ///
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_or_ambiguous_is_not_accepted() {
+    fn rejects_malformed_and_ambiguous_credentials() {
         let good = basic("Basic ", b"any:p");
         for bad in
             [&b""[..], b"Basic", b"Basic ", b"OnA=", b"Bearer OnA=", b"Basic On A=", b"Basic ***", b"Basic\tOnA="]
@@ -224,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn only_the_password_itself_is_accepted(user in "[^:]{0,9}", password in ".{1,40}", other in ".{0,40}") {
+        fn accepts_only_the_exact_password(user in "[^:]{0,9}", password in ".{1,40}", other in ".{0,40}") {
             let with = |given: &str| accepts(&password, &[&basic("Basic ", format!("{user}:{given}").as_bytes())]);
             prop_assert!(with(&password));
             prop_assert_eq!(with(&other), other == password);
@@ -233,7 +234,7 @@ mod tests {
         }
 
         #[test]
-        fn no_header_makes_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn never_panics_on_any_header(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = given_password(&bytes);
             let _ = given_password(&[b"Basic ", &bytes[..]].concat());
         }

@@ -1,10 +1,10 @@
 //! Limits how many passwords a client may try.
 //!
-//! Each *different* wrong password takes a token from the client's bucket. The same one again does not, so that a page
-//! left open over a change of the password cannot lock out its whole office. While the bucket is empty the client gets
-//! nothing, not even with the right password: otherwise it could go on guessing.
+//! Each *different* wrong password takes a token from the client's bucket. Repeating a password takes none: a page with
+//! an outdated password must not lock out everybody behind the same address. While the bucket is empty, the client is
+//! refused even with the correct password. Otherwise it could continue to guess.
 //!
-//! The bucket is one instant (GCRA): when it will be full again. The time is a parameter.
+//! A bucket is stored as one instant, the time at which it will be full again (GCRA).
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -15,36 +15,36 @@ use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
 
-/// Maximum number of remembered clients, about 20 MB. Those not seen for longest are forgotten.
+/// Maximum number of remembered clients, about 20 MB. The least recently seen ones are evicted.
 const CLIENTS: usize = 50_000;
-/// Minimum number of remembered wrong passwords of a client. At least a full burst is remembered.
+/// How many wrong passwords of a client are remembered, or a full burst if that is more.
 const PASSWORDS: usize = 16;
 
 /// How many different wrong passwords a client may try.
 #[derive(Clone, Copy, Debug)]
 pub struct ThrottleLimit {
-    /// How many at once.
+    /// Number of passwords that may be tried at once.
     pub burst: NonZeroU32,
-    /// The time after which one more is allowed.
+    /// Time until one more is allowed.
     pub refill: Duration,
 }
 
-/// What is known of the clients that sent wrong passwords.
+/// The clients that have sent wrong passwords.
 pub(super) struct Throttle {
     limit: ThrottleLimit,
     clients: Cache<IpAddr, Arc<Mutex<Client>>>,
-    /// Keyed with random numbers: a hash reveals nothing about the password without this process's memory.
+    /// Randomly keyed, so a hash reveals nothing about the password without the key.
     hasher: RandomState,
 }
 
 struct Client {
     /// When the bucket is full again, if no further token is taken.
     full_at: Instant,
-    /// Keyed hashes of the latest wrong passwords.
+    /// Keyed hashes of the most recent wrong passwords.
     tried: VecDeque<u64>,
 }
 
-/// The client must wait this long.
+/// The client must wait for this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Throttled(pub(super) Duration);
 
@@ -53,12 +53,12 @@ impl Throttle {
         Self { limit, clients: Cache::new(CLIENTS), hasher: RandomState::new() }
     }
 
-    /// Whether the client may send credentials at all.
+    /// Refuses the client while its bucket is empty.
     pub(super) fn check(&self, client: IpAddr, now: Instant) -> Result<(), Throttled> {
         self.clients.get(&client).map_or(Ok(()), |client| lock(&client).check(self.limit, now))
     }
 
-    /// Counts a wrong `password`, or refuses it like [`Throttle::check`].
+    /// Records a wrong `password`, or refuses the client like [`Throttle::check`].
     pub(super) fn record_wrong(&self, client: IpAddr, password: &[u8], now: Instant) -> Result<(), Throttled> {
         let new = || Ok::<_, std::convert::Infallible>(Arc::new(Mutex::new(Client::new(now))));
         let Ok(client) = self.clients.get_or_insert_with(&client, new);
@@ -73,7 +73,7 @@ impl Client {
 
     fn check(&self, limit: ThrottleLimit, now: Instant) -> Result<(), Throttled> {
         let until_full = self.full_at.saturating_duration_since(now);
-        // With one token in it, the bucket is full after burst - 1 refills.
+        // A bucket with one token is full after burst - 1 refills.
         match until_full.checked_sub(limit.refill * (limit.burst.get() - 1)) {
             Some(wait) if !wait.is_zero() => Err(Throttled(wait)),
             _ => Ok(()),
@@ -94,7 +94,7 @@ impl Client {
     }
 }
 
-/// A panic while the lock was held cannot have left the client half-changed.
+/// Ignores poisoning: a panic cannot leave a client in an inconsistent state.
 fn lock(client: &Mutex<Client>) -> MutexGuard<'_, Client> {
     client.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn different_wrong_passwords_empty_the_bucket_and_the_same_one_does_not() {
+    fn different_wrong_passwords_empty_the_bucket_and_repeated_ones_do_not() {
         let (throttle, now) = (throttle(3), Instant::now());
         for _ in 0..100 {
             assert_eq!(throttle.record_wrong(OFFICE, b"old", now), Ok(()));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn one_token_comes_back_per_refill_and_never_more_than_the_burst() {
+    fn refills_one_token_at_a_time_up_to_the_burst() {
         let (throttle, start) = (throttle(2), Instant::now());
         let guess = |password: &[u8], after| throttle.record_wrong(OFFICE, password, start + after);
         assert_eq!(guess(b"a", Duration::ZERO), Ok(()));

@@ -1,4 +1,4 @@
-//! The latest reading as metrics. They are there once there is one: a zero would be a lie.
+//! The latest reading as metrics. They are missing until there is a reading, since a 0 would be wrong.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;

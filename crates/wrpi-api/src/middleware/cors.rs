@@ -1,4 +1,4 @@
-//! Which pages may call the API from a browser (the CORS protocol of the Fetch standard).
+//! Controls which pages may call the API from a browser (the CORS protocol of the Fetch standard).
 
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use wrpi_core::settings::is_host_name;
 
 use super::request_id::X_REQUEST_ID;
 
-/// What a page may read of an answer, besides what every page may.
+/// The response headers that a page may read in addition to those that browsers always allow.
 const EXPOSED: [HeaderName; 3] = [ETAG, RETRY_AFTER, X_REQUEST_ID];
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
 
 /// The origins whose pages may call the API.
 #[derive(Clone, Debug)]
 pub enum AllowedOrigins {
-    /// Every page.
+    /// All origins.
     Any,
-    /// The pages of these origins, as a browser sends them in `Origin`.
+    /// These origins, as a browser sends them in `Origin`.
     These(Vec<HeaderValue>),
 }
 
@@ -32,7 +32,7 @@ impl AllowedOrigins {
         text.split(',').map(|origin| parse_origin(origin.trim())).collect::<Option<Vec<_>>>().map(Self::These)
     }
 
-    /// The headers of every answer, for any request.
+    /// The CORS headers that are the same on every response.
     pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         match self {
@@ -46,7 +46,7 @@ impl AllowedOrigins {
         headers
     }
 
-    /// The origin of a request, if it is one of a list.
+    /// The origin of a request, if the list contains it.
     pub(crate) fn listed<'a>(&self, request: &'a HeaderMap) -> Option<&'a HeaderValue> {
         match self {
             Self::Any => None,
@@ -55,8 +55,8 @@ impl AllowedOrigins {
     }
 }
 
-/// Answers preflights: a page may read, and may send whichever headers it likes. What the origin may read is in
-/// [`AllowedOrigins::headers`], as on every answer.
+/// Answers preflights: a page may send GET and HEAD with any headers. [`AllowedOrigins::headers`] are added as to every
+/// response.
 pub(crate) fn preflight() -> CorsLayer {
     CorsLayer::new()
         .allow_methods([Method::GET, Method::HEAD])
@@ -65,7 +65,7 @@ pub(crate) fn preflight() -> CorsLayer {
         .vary(Vary::list([]))
 }
 
-/// An origin as a browser sends it: scheme, host and port in lower case, without a default port or a path.
+/// Parses an origin as a browser sends it: scheme, host and port in lower case, without a default port or a path.
 fn parse_origin(text: &str) -> Option<HeaderValue> {
     let (scheme, authority) = text.split_once("://")?;
     let default_port = match scheme {
@@ -73,7 +73,7 @@ fn parse_origin(text: &str) -> Option<HeaderValue> {
         "https" => 443,
         _ => return None,
     };
-    // A colon in brackets is a part of the host.
+    // A colon in brackets is part of the host.
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (authority, None),
@@ -86,7 +86,7 @@ fn parse_origin(text: &str) -> Option<HeaderValue> {
     is_good.then(|| HeaderValue::from_str(text).ok())?
 }
 
-/// Whether a browser sends this host: a name, or an address in its shortest form.
+/// Whether a browser could send this host: a name in lower case, or an address in its shortest form.
 fn is_host(text: &str) -> bool {
     match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
         Some(address) => address.parse::<Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == address),
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_what_a_browser_sends() {
+    fn accepts_origins_that_a_browser_sends() {
         for text in [
             "*",
             " * ",
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_browser_sends_is_refused() {
+    fn rejects_origins_that_no_browser_sends() {
         for text in "|null|app.example.com|//app.example.com|ftp://app.example.com|https://|https:///|https://:443|https://*\
                      |https://*.example.com|https://app.*.com|https://app.example.com:*|https://app.example.com:\
                      |https://app.example.com:443|http://app.example.com:80|https://app.example.com:0\

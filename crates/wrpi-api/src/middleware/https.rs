@@ -9,25 +9,25 @@ use hyper::body::Bytes;
 use crate::error::ApiError;
 use crate::paths::INDEX;
 
-/// What a listener has to do with HTTPS.
+/// The HTTPS behavior of a listener.
 #[derive(Clone, Debug)]
 pub(crate) enum Https {
-    /// Nothing: it serves plain HTTP.
+    /// Serves plain HTTP.
     Off,
-    /// It redirects to HTTPS on this public port.
+    /// Redirects to HTTPS on this public port.
     Redirect(u16),
-    /// It serves HTTPS, and tells browsers to use nothing else for a while (`Strict-Transport-Security`, RFC 6797).
+    /// Serves HTTPS, with this value of `Strict-Transport-Security` (RFC 6797).
     On(Option<HeaderValue>),
 }
 
 impl Https {
-    /// HTTPS that browsers must use for `max_age` seconds. 0 sends no header.
+    /// HTTPS that browsers must use for `max_age` seconds. With 0, no header is sent.
     pub(crate) fn on(max_age: u32) -> Self {
         let header = HeaderValue::try_from(format!("max-age={max_age}"));
         Self::On(header.ok().filter(|_| max_age > 0))
     }
 
-    /// The redirect, if `request` gets one. Load balancers probe `/`: GET, HEAD and OPTIONS of it are answered.
+    /// The redirect, if `request` gets one. GET, HEAD and OPTIONS of `/` get none, since load balancers probe it.
     pub(crate) fn redirect<B>(&self, request: &Request<B>) -> Option<Result<Response<Full<Bytes>>, ApiError>> {
         match *self {
             Self::Redirect(port) if request.uri().path() != INDEX || !request.method().is_safe() => {
@@ -37,7 +37,7 @@ impl Https {
         }
     }
 
-    /// The header of every answer over HTTPS.
+    /// The header of every response over HTTPS.
     pub(crate) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Self::On(Some(value)) => Some((STRICT_TRANSPORT_SECURITY, value.clone())),
@@ -46,7 +46,7 @@ impl Https {
     }
 }
 
-/// To the same host and target, on the public HTTPS port.
+/// Redirects to the same host and target on the public HTTPS port.
 fn redirect<B>(request: &Request<B>, port: u16) -> Result<Response<Full<Bytes>>, ApiError> {
     let host = request.headers().get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let authority = request.uri().authority().cloned().or(host).ok_or(ApiError::NoHost)?;

@@ -1,4 +1,4 @@
-//! What concerns every answer, whatever the route: a file for each concern.
+//! Concerns that apply to every route, one per file.
 
 pub(crate) mod cors;
 pub(crate) mod https;
@@ -11,7 +11,7 @@ use http::HeaderMap;
 
 use cors::AllowedOrigins;
 
-/// The headers of every response, whatever the request.
+/// The headers that are the same on every response.
 pub(crate) fn common_headers(origins: &AllowedOrigins) -> HeaderMap {
     let mut headers = origins.headers();
     headers.extend(security::headers());

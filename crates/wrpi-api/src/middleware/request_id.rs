@@ -1,10 +1,10 @@
-//! `X-Request-Id`: a client or a load balancer names its request, and finds it again in the log and in the answer.
+//! `X-Request-Id`: an id that a client or a load balancer gives to a request. The log and the response contain it.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Longer ids are ignored: they would only fill the log.
+/// Longer ids are ignored, since they would fill the log.
 const LONGEST: usize = 128;
 
 /// The id of a request: 1 to 128 visible ASCII characters.

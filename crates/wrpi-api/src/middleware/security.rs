@@ -1,9 +1,9 @@
-//! Headers that keep a browser from treating an answer as a page.
+//! Headers that prevent a browser from treating a response as a page.
 
 use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue};
 
-/// On every answer.
+/// The headers, for every response.
 pub(crate) fn headers() -> [(HeaderName, HeaderValue); 2] {
     [
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

@@ -1,4 +1,4 @@
-//! Requests that `hyper` accepts and that another parser may read differently (request smuggling) are refused.
+//! Refuses requests that `hyper` accepts but that a proxy may parse differently (request smuggling).
 
 use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
 use http::uri::Authority;
@@ -17,8 +17,8 @@ pub(crate) fn check<B>(request: &Request<B>) -> Result<(), ApiError> {
     if headers.contains_key(TRANSFER_ENCODING) { Err(ApiError::UnwantedBody) } else { Ok(()) }
 }
 
-/// Whether the answer must end the connection. After a body that nobody reads, what follows might be the rest of it;
-/// HTTP/2 frames its bodies and needs no such care.
+/// Whether the connection must end after the response. The API does not read bodies, so the next bytes could be the
+/// rest of one. HTTP/2 frames its bodies and is not affected.
 pub(crate) fn ends_connection<B: Body>(request: &Request<B>) -> bool {
     request.version() < Version::HTTP_2
         && (!request.body().is_end_stream() || request.headers().contains_key(TRANSFER_ENCODING))
@@ -32,7 +32,7 @@ pub(crate) fn close(headers: &mut HeaderMap) {
 fn has_one_host(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
-    // Names, addresses and ports pass at a glance. Everything else takes the parser.
+    // Fast path for plain names, addresses and ports. Everything else needs the parser.
     let is_plain = host.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(byte));
     is_plain || Authority::try_from(host.as_bytes()).is_ok_and(|host| !host.as_str().contains('@'))
 }

@@ -16,12 +16,12 @@ pub(crate) struct Tracked {
 }
 
 impl Tracked {
-    /// A request that came at `now`.
+    /// Starts to track a request that was received at `now`.
     pub(crate) fn begin<B>(request: &Request<B>, now: Instant) -> Self {
         Self { began: now, method: request.method().clone(), route: paths::label(request.uri().path()) }
     }
 
-    /// The public path; `other` if it is none.
+    /// The path if it is public, else `other`.
     pub(crate) fn route(&self) -> &'static str {
         self.route
     }

@@ -12,8 +12,8 @@ use prometheus::TextEncoder;
 
 use crate::state::AppState;
 
-/// `/livez`: the process answers. `/readyz`: it has a reading and is not stopping. `/metrics`: the text format of
-/// Prometheus.
+/// `/livez`: the process runs. `/readyz`: it has a reading and is not stopping. `/metrics`: metrics in the text format
+/// of Prometheus.
 pub(crate) fn router(state: Arc<AppState>) -> Router {
     Router::new()
         .route("/livez", get("ok\n"))

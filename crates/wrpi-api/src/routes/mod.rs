@@ -1,7 +1,7 @@
-//! Every public route, and what is added to every answer.
+//! All public routes, and everything that applies to all responses.
 //!
-//! Nearly all requests ask for the reading. They are dispatched before axum's `Router`, which costs more than the
-//! answer. Everything that concerns all answers happens in [`Routes::call`] and [`Routes::finish`], behind both.
+//! Nearly all requests are for the reading. They are dispatched before axum's `Router`, which costs more than the
+//! response itself. [`Routes::call`] and [`Routes::finish`] handle everything that applies to both kinds of responses.
 
 pub(crate) mod admin;
 mod reading;
@@ -34,7 +34,7 @@ use crate::middleware::{cors, strict_http};
 use crate::paths::{self, INDEX, OPENAPI, READING, STREAM};
 use crate::state::AppState;
 
-/// The description of the API in the form of OpenAPI 3.1, without the version.
+/// The OpenAPI 3.1 description of the API, with a placeholder for the version.
 const DESCRIPTION: &str = include_str!("openapi.json");
 
 /// The body of a response, made here or by the router.
@@ -66,7 +66,7 @@ fn router(state: Arc<AppState>) -> Router {
         .with_state(state)
 }
 
-/// Answers every request of one public listener.
+/// Answers the requests of one public listener.
 pub(crate) struct Routes {
     state: Arc<AppState>,
     router: Cors<Router>,
@@ -90,7 +90,7 @@ impl Routes {
         Self { router: cors::preflight().layer(router(state.clone())), state, https }
     }
 
-    /// Answers `request`, which came on `connection`.
+    /// Answers `request`, which was received on `connection`.
     pub(crate) fn call(self: &Arc<Self>, request: Request<Incoming>, connection: &Arc<ConnectInfo>) -> ResponseFuture {
         let now = Instant::now();
         connection.touch(now);
@@ -116,7 +116,7 @@ impl Routes {
         Either::Right(response.boxed())
     }
 
-    /// The response to what needs no router.
+    /// The response to a request that does not need the router.
     fn dispatch(
         &self,
         request: &Request<Incoming>,
@@ -143,7 +143,7 @@ impl Routes {
         }
     }
 
-    /// Adds what every answer has, counts it and logs it.
+    /// Adds the headers of every response, counts it and logs it.
     fn finish<B>(&self, context: Context, mut response: Response<B>) -> Response<B> {
         if context.is_preflight && response.status() == StatusCode::OK {
             *response.status_mut() = StatusCode::NO_CONTENT;

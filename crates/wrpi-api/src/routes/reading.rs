@@ -10,7 +10,7 @@ use crate::connect_info::ConnectInfo;
 use crate::error::ApiError;
 use crate::state::AppState;
 
-/// The response to a GET or HEAD with the headers `request`, which came at `now`.
+/// The response to a GET or HEAD with the headers `request`, received at `now`.
 pub(super) fn reading(
     state: &AppState,
     request: &HeaderMap,

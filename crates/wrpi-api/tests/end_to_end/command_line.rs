@@ -24,7 +24,10 @@ fn the_command_line_has_help_version_and_healthcheck_and_no_more() {
     let help = print("--help");
     assert_eq!(help, print("-h"));
     assert!(help.contains("\n  healthcheck\n"), "{help}");
-    assert!(help.contains("\n  APP_PASSWORD [required]\n      Password of all users, with any user name. "), "{help}");
+    assert!(
+        help.contains("\n  APP_PASSWORD [required]\n      Password of all clients. They may send any user name. "),
+        "{help}"
+    );
     for flag in ["--version", "-V"] {
         assert_eq!(print(flag), concat!("wrpi-api ", env!("CARGO_PKG_VERSION"), "\n"));
     }

@@ -68,7 +68,7 @@ fn only_a_request_that_fails_by_our_fault_is_worth_a_warning() {
 fn every_line_is_one_event_whatever_clients_send() {
     let (mut api, redis) = Api::start(&[("RUST_LOG", "trace")]);
     redis.write("rubbish\n{\"message\":\"forged\"}", TIMESTAMP);
-    api.service.logged("reading rejected, the last good one stays");
+    api.service.logged("reading rejected, keeping the last good one");
     for target in ["/v0/wrpi", "/%0a%22", "/{\"message\":\"forged\"}"] {
         send(&api.address, "GET", target, &[("X-Request-Id", "\"}{"), ("User-Agent", "\u{7f}\u{e9}")]);
     }

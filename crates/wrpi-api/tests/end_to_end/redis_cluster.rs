@@ -5,8 +5,8 @@ use wrpi_test::{Redis, Reply, Scripted, eventually};
 use crate::api::{Api, BODY, TIMESTAMP, VALUE};
 
 const NO_HEARTBEAT: (&str, &str) = ("REDIS_HEARTBEAT", "60m");
-const NOT_ATOMIC: &str = "Redis refuses both keys in one command; using one command for each, which is not atomic";
-const LOST: &str = "store lost, trying again until it is back";
+const NOT_ATOMIC: &str = "Redis refuses both keys in one command; using one command per key, which is not atomic";
+const LOST: &str = "store lost, retrying";
 
 /// Writes both keys as the Python updater does, which is how a cluster takes them.
 fn write(redis: &Redis, value: &str, calculated_at: &str) {
@@ -39,11 +39,11 @@ fn a_cluster_of_one_shard_is_followed_by_pushes_and_its_limit_is_told_once() {
 fn what_is_no_reading_is_told_of_a_cluster_as_of_any_redis() {
     let redis = Redis::start_cluster(&[]);
     let mut api = Api::follow(&redis, &[NO_HEARTBEAT]);
-    api.service.logged("no reading in this database; is REDIS_DB the number that the updater writes to?");
+    api.service.logged("no reading in this database; check that REDIS_DB matches the updater's");
     redis.cli(&["SET", "wrpi-timestamp", TIMESTAMP]);
     redis.cli(&["LPUSH", "wrpi-latest", "1"]);
-    let entry = api.service.logged("reading rejected, the last good one stays");
-    assert_eq!(entry["error"], "wrpi-latest is missing or not a string, while the other key is there");
+    let entry = api.service.logged("reading rejected, keeping the last good one");
+    assert_eq!(entry["error"], "wrpi-latest is missing or not a string, but the other key exists");
 }
 
 #[test]

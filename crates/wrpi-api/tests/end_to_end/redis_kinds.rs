@@ -11,7 +11,7 @@ use crate::api::{Api, BODY, TIMESTAMP, VALUE};
 
 const PUSHED: &str = "store connected, changes are pushed";
 const POLLED: &str = "store connected, but it refuses to push changes; polling every second";
-const LOST: &str = "store lost, trying again until it is back";
+const LOST: &str = "store lost, retrying";
 /// So long that only a push or polling can bring a change in time.
 const NO_HEARTBEAT: (&str, &str) = ("REDIS_HEARTBEAT", "60m");
 

@@ -36,7 +36,7 @@ fn a_redis_that_does_not_prove_who_it_is_is_refused_and_the_log_says_why() {
     ] {
         redis.write(VALUE, TIMESTAMP);
         let mut api = Api::follow(redis, &variables);
-        let entry = api.service.logged("store lost, trying again until it is back");
+        let entry = api.service.logged("store lost, retrying");
         let error = entry["error"].as_str().unwrap();
         assert!(error.contains(why) && error.contains(&format!("127.0.0.1:{}/0", redis.port())), "{error}");
         assert_eq!((api.get().status, api.metric("wrpi_store_up").as_str()), (503, "0"));

@@ -19,15 +19,15 @@ fn refused(environment: &[(&str, &str)]) -> (Option<i32>, Vec<String>) {
 }
 
 const ADDRESS: &str = "an IP address and port, such as 0.0.0.0:8080 or [::]:8080";
-const CLIENT: &str = "connection, or a header's name, with a position up to 100 where it is not 1, such as x-real-ip, \
+const CLIENT: &str = "connection, or a header name, optionally with a position from 1 to 100, such as x-real-ip, \
                       x-forwarded-for:2 or forwarded";
 const DURATION: &str = "a time from 100ms to 24h, such as 500ms, 30s (or just 30) or 5m";
 const HOST: &str = "a host name or an IP address alone, without a scheme, a port or brackets";
-const LOG: &str = "off, error, warn, info, debug or trace, alone or with modules' levels, such as info,wrpi_core=debug";
+const LOG: &str = "off, error, warn, info, debug or trace, optionally with module levels, such as info,wrpi_core=debug";
 const ORIGINS: &str = "*, or comma-separated origins such as https://app.example.com or http://localhost:3000";
 const SECRET: &str = "up to 4096 bytes of UTF-8 text without control characters";
 const SECRET_FILE: &str =
-    "a file of up to 4096 bytes of UTF-8 text without control characters, except one line end at the end";
+    "a file of up to 4096 bytes of UTF-8 text without control characters, except one trailing newline";
 
 #[test]
 fn what_can_never_work_is_refused_whichever_variable_it_is_in() {
@@ -38,11 +38,7 @@ fn what_can_never_work_is_refused_whichever_variable_it_is_in() {
         ("REDIS_DB", &["-1", "65536"], "a number from 0 to 65535"),
         ("REDIS_USER", &["my user", "api\n"], "a user name without white space, or empty"),
         ("REDIS_TLS", &["1", "yes", "TRUE", ""], "true or false"),
-        (
-            "REDIS_CA_FILE",
-            &["/nonexistent", "/dev/null", ""],
-            "a readable PEM file with certificates that can be trusted",
-        ),
+        ("REDIS_CA_FILE", &["/nonexistent", "/dev/null", ""], "a readable PEM file of valid CA certificates"),
         ("REDIS_TLS_ANY_NAME", &["yes"], "true or false"),
         ("REDIS_TLS_ANY_NAME", &["true"], "only with REDIS_CA_FILE"),
         ("REDIS_HEARTBEAT", &["0", "1ms", "-5s", "2d", "25h", "5 s", "forever", ""], DURATION),
@@ -111,7 +107,7 @@ fn variables_that_cannot_work_together_are_refused() {
     let https = https.map(|pair| pair.split_once('=').unwrap());
     let without_https =
         |name: &str| format!("{name} is set without HTTPS; allowed: only with TLS_CERT_FILE and TLS_KEY_FILE");
-    let trusted = "a readable PEM file with certificates that can be trusted";
+    let trusted = "a readable PEM file of valid CA certificates";
     let mut cases = vec![
         (vec![("REDIS_CA_FILE", authority)], "REDIS_CA_FILE is set; allowed: only with REDIS_TLS=true".to_owned()),
         (
@@ -120,7 +116,7 @@ fn variables_that_cannot_work_together_are_refused() {
         ),
         (
             vec![("REDIS_USER", "api")],
-            "REDIS_USER is set without REDIS_PASS, so nobody would log in; allowed: both, or neither".to_owned(),
+            "REDIS_USER is set without REDIS_PASS, so it would have no effect; allowed: both, or neither".to_owned(),
         ),
         (
             vec![("REDIS_PASS", "a"), ("REDIS_PASS_FILE", "b")],
@@ -202,7 +198,7 @@ fn a_previous_password_may_be_none_or_the_current_one() {
 #[test]
 fn the_admin_listener_is_on_the_host_alone_unless_it_is_set_and_then_there_is_a_warning() {
     let redis = wrpi_test::Redis::start();
-    let warning = "the admin listener is on the address of a public one, keep clients from its port";
+    let warning = "the admin listener is on a public listener's address; block its port for clients";
     for (listen, admin, is_warned) in [
         ("127.0.0.1:0", "127.0.0.1:0", false),
         ("0.0.0.0:0", "127.0.0.1:0", false),

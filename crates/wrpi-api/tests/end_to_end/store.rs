@@ -6,7 +6,7 @@ use crate::api::{Api, BODY, TIMESTAMP, VALUE};
 
 /// So long that only a push can bring a change in time.
 const NO_HEARTBEAT: (&str, &str) = ("REDIS_HEARTBEAT", "60m");
-const REJECTED: &str = "reading rejected, the last good one stays";
+const REJECTED: &str = "reading rejected, keeping the last good one";
 
 /// How many commands the server has run, but for those that ask for this number or whether it lives.
 fn commands(redis: &Redis) -> u64 {
@@ -127,10 +127,10 @@ fn rubbish_is_logged_and_counted_and_the_last_good_reading_stays() {
             r#"value "5e-05" is not a plain decimal number"#,
             r#"value "" is not a plain decimal number"#,
             r#"value "\xff\xfe" is not a plain decimal number"#,
-            "wrpi-latest is missing or not a string, while the other key is there",
+            "wrpi-latest is missing or not a string, but the other key exists",
             r#"timestamp "yesterday" is not an ISO 8601 date and time"#,
             r#"timestamp "1613844407" is not an ISO 8601 date and time"#,
-            "wrpi-timestamp is missing or not a string, while the other key is there",
+            "wrpi-timestamp is missing or not a string, but the other key exists",
         ]
     );
     for (reason, count) in
@@ -140,7 +140,7 @@ fn rubbish_is_logged_and_counted_and_the_last_good_reading_stays() {
     }
     redis.write("1.000", TIMESTAMP);
     api.serves_value("1.000");
-    api.service.logged("good reading in the store again");
+    api.service.logged("the store has a good reading again");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn keys_in_another_database_are_missed_with_advice() {
     let redis = Redis::start();
     redis.write(VALUE, TIMESTAMP);
     let mut api = Api::follow(&redis, &[("REDIS_DB", "3")]);
-    let entry = api.service.logged("no reading in this database; is REDIS_DB the number that the updater writes to?");
+    let entry = api.service.logged("no reading in this database; check that REDIS_DB matches the updater's");
     assert_eq!((&entry["redis_host"], &entry["redis_db"]), (&"127.0.0.1".into(), &3.into()));
     assert_eq!(api.get().status, 503);
 }

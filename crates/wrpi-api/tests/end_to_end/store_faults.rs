@@ -6,7 +6,7 @@ use wrpi_test::{Proxy, Redis, eventually, random_password, send};
 
 use crate::api::{Api, BODY, TIMESTAMP, VALUE};
 
-const LOST: &str = "store lost, trying again until it is back";
+const LOST: &str = "store lost, retrying";
 const FOUND: &str = "store connected, changes are pushed";
 
 /// Waits until the API knows whether the store is `up`, while it serves [`BODY`] and stays ready.
@@ -71,7 +71,7 @@ fn a_connection_that_died_without_a_word_is_missed_and_replaced() {
 fn redis_flushed() {
     let (mut api, redis) = Api::start(&[]);
     redis.cli(&["FLUSHALL"]);
-    api.service.logged("no reading in this database; is REDIS_DB the number that the updater writes to?");
+    api.service.logged("no reading in this database; check that REDIS_DB matches the updater's");
     knows_store(&api, true);
     redis.write("1.000", TIMESTAMP);
     api.serves_value("1.000");

@@ -1,10 +1,10 @@
-//! What the feed counts.
+//! The feed's metrics.
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::ReadingError;
 
-/// The feed's metrics, kept by the feed alone: no traffic must not look like a dead store.
+/// The feed's metrics. Only the feed updates them, so an API without traffic does not look like one without a store.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     pub(super) up: IntGauge,
@@ -19,14 +19,14 @@ impl Metrics {
     ///
     /// # Errors
     ///
-    /// When `registry` has metrics of these names already.
+    /// When `registry` already has metrics of these names.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let metrics = Self {
             up: IntGauge::new("wrpi_store_up", "1 while Redis answers, else 0.")?,
-            reconnects: IntCounter::new("wrpi_store_reconnects_total", "Times Redis was lost and found again.")?,
-            received: IntCounter::new("wrpi_readings_received_total", "New readings taken from Redis.")?,
+            reconnects: IntCounter::new("wrpi_store_reconnects_total", "Reconnections after Redis was lost.")?,
+            received: IntCounter::new("wrpi_readings_received_total", "New readings received from Redis.")?,
             rejected: IntCounterVec::new(
-                Opts::new("wrpi_readings_rejected_total", "What Redis held that was no reading, by reason."),
+                Opts::new("wrpi_readings_rejected_total", "Invalid readings found in Redis, by reason."),
                 &["reason"],
             )?,
             propagation: Histogram::with_opts(

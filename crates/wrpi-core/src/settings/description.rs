@@ -1,4 +1,4 @@
-//! The text on the settings: `--help`, and the table in the documentation.
+//! Descriptions of settings, for `--help` and the table in the documentation.
 
 use super::Reader;
 
@@ -7,9 +7,9 @@ use super::Reader;
 pub struct Description {
     /// Its name.
     pub name: String,
-    /// Its value where it is unset, or what being unset means. Markdown: values are in backticks.
+    /// Its default, or the effect of leaving it unset. Markdown: values are in backticks.
     pub default: String,
-    /// What it may hold.
+    /// The allowed values.
     pub allowed: String,
     /// What it is for. Markdown.
     pub meaning: String,
@@ -22,7 +22,7 @@ pub fn describe<T>(read: impl FnOnce(&mut Reader<'_>) -> T) -> Vec<Description> 
     reader.descriptions
 }
 
-/// The lines of `--help` on `settings`.
+/// The lines that describe `settings` in `--help`.
 pub fn help(settings: &[Description]) -> String {
     let lines = |Description { name, default, allowed, meaning }: &Description| {
         format!("  {name} [{default}]\n      {meaning} Allowed: {allowed}.\n").replace('`', "")

@@ -1,4 +1,4 @@
-//! The forms that a setting's text may have.
+//! The forms that the text of a setting can have.
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How a text is read, and the texts that are allowed, in words.
+/// A parser, and a description of the texts that it accepts.
 pub struct Form<T> {
     allowed: String,
     parse: Parse<T>,
@@ -16,7 +16,7 @@ pub struct Form<T> {
 type Parse<T> = Box<dyn Fn(&str) -> Option<T>>;
 
 impl<T> Form<T> {
-    /// The form that `parse` reads; `allowed` says which texts it takes.
+    /// The form that `parse` accepts; `allowed` describes it.
     pub fn new(allowed: impl Into<String>, parse: impl Fn(&str) -> Option<T> + 'static) -> Self {
         Self { allowed: allowed.into(), parse: Box::new(parse) }
     }
@@ -56,14 +56,14 @@ impl Form<bool> {
 }
 
 impl Form<Duration> {
-    /// A time that is no slip: shorter ones and longer ones are.
+    /// A duration. Shorter and longer ones than allowed are most likely typing errors.
     pub fn duration() -> Self {
         Self::new("a time from 100ms to 24h, such as 500ms, 30s (or just 30) or 5m", parse_duration)
     }
 }
 
 impl Form<SocketAddr> {
-    /// Where a listener is.
+    /// The address of a listener.
     pub fn socket_address() -> Self {
         Self::new("an IP address and port, such as 0.0.0.0:8080 or [::]:8080", |text| text.parse().ok())
     }
@@ -78,7 +78,7 @@ impl Form<PathBuf> {
 }
 
 impl Form<String> {
-    /// What stands for a host, and no more: no scheme, no port, no brackets.
+    /// A host name or an IP address, without a scheme, port or brackets.
     pub fn host() -> Self {
         let is_host = |text: &str| text.parse::<Ipv6Addr>().is_ok() || is_host_name(text);
         Self::new("a host name or an IP address alone, without a scheme, a port or brackets", move |text| {
@@ -87,7 +87,7 @@ impl Form<String> {
     }
 }
 
-/// Whether `text` is a name as DNS has it (underscores are allowed, as resolvers do), or an IPv4 address.
+/// Whether `text` is a DNS name or an IPv4 address. Underscores are allowed, since resolvers accept them.
 pub fn is_host_name(text: &str) -> bool {
     let labels = text.strip_suffix('.').unwrap_or(text).split('.');
     let is_label = |label: &str| {
@@ -96,13 +96,13 @@ pub fn is_host_name(text: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    // A name that ends in a number is an address, and a bad one if it is none.
+    // A name whose last label is a number can only be an IPv4 address.
     let is_number = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
     let may_be_name = labels.clone().next_back().is_some_and(|last| !is_number(last));
     text.len() <= 253 && labels.clone().all(is_label) && (may_be_name || text.parse::<Ipv4Addr>().is_ok())
 }
 
-/// Reads `500ms`, `30s`, `30` (seconds), `0.5`, `5m` or `24h`.
+/// Parses `500ms`, `30s`, `30` (seconds), `0.5`, `5m` or `24h`.
 fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
         Some(at) => text.split_at(at),
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_have_units_and_sensible_bounds() {
+    fn durations_have_units_and_bounds() {
         let seconds = |text| Form::duration().parse(text).map(|duration| duration.as_secs_f64());
         for (text, expected) in
             [("500ms", 0.5), ("30s", 30.0), ("30", 30.0), ("0.5", 0.5), ("5m", 300.0), ("100ms", 0.1), ("24h", 86400.0)]
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_a_name_or_an_address_and_nothing_around_it() {
+    fn a_host_is_a_name_or_an_address_without_scheme_port_or_brackets() {
         let label = "a".repeat(63);
         let longest = [&*label, &label, &label, &"a".repeat(61)].join(".");
         for text in

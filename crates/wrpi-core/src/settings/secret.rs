@@ -1,4 +1,4 @@
-//! Secrets: each is in a variable or in a file that another variable names, and is never shown.
+//! Secrets: each comes from a variable, or from a file whose path is in another variable. They are never shown.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -8,16 +8,16 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Reader;
 
-/// The longest secret, in bytes: a longer one is a slip, and does not fit into the head of a request.
+/// Maximum length of a secret in bytes. A longer one is most likely a mistake, and too long for a request header.
 const LONGEST: usize = 4096;
 const ALLOWED: &str = "up to 4096 bytes of UTF-8 text without control characters";
-const ALLOWED_IN_FILE: &str = "a file of up to 4096 bytes of UTF-8 text without control characters, except one line \
-                               end at the end";
+const ALLOWED_IN_FILE: &str = "a file of up to 4096 bytes of UTF-8 text without control characters, except one \
+                               trailing newline";
 
 impl Reader<'_> {
-    /// The secret in the variable `name`, or in the file that `name` with `_FILE` behind it names. The end of that file's
-    /// only line is dropped: LF or CR LF. `None` where neither is set, or what is set is empty (`unset` says what that
-    /// means), or bad.
+    /// The secret in the variable `name`, or in the file whose path is in `name` with the suffix `_FILE`. One trailing
+    /// LF or CR LF of the file is dropped. `None` if neither variable is set, or if the secret is empty or invalid.
+    /// `unset` describes the effect of having none.
     pub fn secret(&mut self, name: &str, unset: &str, meaning: &str) -> Option<SecretString> {
         let file_name = format!("{name}_FILE");
         self.describe(name, unset, ALLOWED, meaning);
@@ -42,7 +42,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Like [`Reader::secret`], but not having one is a problem.
+    /// Like [`Reader::secret`], but reports a problem if there is none.
     pub fn required_secret(&mut self, name: &str, meaning: &str) -> Option<SecretString> {
         let known = self.problems.len();
         let secret = self.secret(name, "required", meaning);
@@ -53,10 +53,10 @@ impl Reader<'_> {
     }
 }
 
-/// Reads a secret's file. What is wrong does not show the path: it may be the secret, set by mistake.
+/// Reads the file of a secret. The error does not show the path: someone may have set the secret itself by mistake.
 fn from_file(path: &OsStr) -> Result<SecretString, String> {
     let mut content = Vec::new();
-    // One byte more than is allowed, with the line's end, so that even an endless file is found to be too long.
+    // Reads one byte more than the maximum plus CR LF, so a file that is too long, even an endless one, is detected.
     let most = LONGEST as u64 + 3;
     let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut content));
     read.map_err(|error| format!("names a file that cannot be read: {error}"))?;
@@ -67,7 +67,8 @@ fn from_file(path: &OsStr) -> Result<SecretString, String> {
     parse(content)
 }
 
-/// Takes what a user can send (RFC 7617, 2, forbids control characters) and an editor does not add unseen.
+/// Rejects control characters, which a client cannot send (RFC 7617, section 2), and a byte order mark, which editors
+/// add invisibly.
 fn parse(content: Vec<u8>) -> Result<SecretString, String> {
     if content.len() > LONGEST {
         return Err(format!("has more than {LONGEST} bytes"));
@@ -80,12 +81,12 @@ fn parse(content: Vec<u8>) -> Result<SecretString, String> {
     }
 }
 
-/// What an error says of a value that is not meant to be secret; but a part of it may be, set by mistake.
+/// How an error shows the value of a setting that is not a secret. It may still contain one by mistake.
 pub(super) fn shown(given: &OsString) -> String {
     let text = given.to_string_lossy();
-    // A URL with a password, and a key.
+    // A URL with a password, or a private key.
     if text.contains('@') || text.contains("PRIVATE KEY") {
-        return "has a value that may hold a secret and is not shown".to_owned();
+        return "has a value that is not shown because it may contain a secret".to_owned();
     }
     format!("is {given:?}")
 }
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_loses_one_line_end_and_may_be_empty() {
+    fn drops_one_trailing_newline_of_a_file_and_accepts_an_empty_file() {
         for (content, expected) in [
             (&b"p:\xc3\xa4"[..], Some("p:ä")),
             (b"p:\xc3\xa4\n", Some("p:ä")),
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_client_can_send_is_refused_and_not_shown() {
+    fn rejects_secrets_that_no_client_can_send_without_showing_them() {
         for (content, wrong) in [
             (&b"hunter2\n\n"[..], "has the control character U+000A"),
             (b"hunter2\r\n\r\n", "has the control character U+000D"),
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_a_problem_and_its_path_may_be_the_secret() {
+    fn rejects_an_unreadable_file_without_showing_its_path() {
         for (path, wrong) in [
             ("hunter2", "No such file or directory (os error 2)"),
             ("", "No such file or directory (os error 2)"),

@@ -1,9 +1,8 @@
-//! Why the store could not be used, and what that says about the server.
+//! Errors of the store, and what they reveal about the server.
 
 use redis::{ErrorKind, ServerErrorKind};
 
-/// Why the store could not be used. The message has the server's own words and, where the cause is cluster mode, what
-/// to do.
+/// Why the store could not be used. The message includes the server's own and, for cluster mode, advice.
 #[derive(Debug, thiserror::Error)]
 #[error("Redis at {address}: {cause}{}", self.advice())]
 pub struct StoreError {
@@ -17,7 +16,7 @@ impl StoreError {
         self.cause.kind()
     }
 
-    /// Whether the server answered, with an error: it is there, and speaks the protocol.
+    /// Whether the server answered with an error: it is reachable and speaks the protocol.
     pub(crate) fn is_answer(&self) -> bool {
         use ErrorKind::{AuthenticationFailed, Extension, RESP3NotSupported, Server};
         matches!(self.kind(), Server(_) | Extension | AuthenticationFailed | RESP3NotSupported)
@@ -28,8 +27,8 @@ impl StoreError {
         self.cause.is_connection_dropped() && !self.cause.is_connection_refusal()
     }
 
-    /// Whether the server refuses a command as such, or its keys together; not what it is in no state to do now, and
-    /// not the access to a key.
+    /// Whether the server refuses a command permanently, or refuses its keys in one command. Temporary states, such as
+    /// a full memory, and missing access to a key do not count.
     pub(super) fn is_refused_command(&self) -> bool {
         let names_it = || {
             let words = self.cause.to_string().to_lowercase();
@@ -42,18 +41,18 @@ impl StoreError {
         }
     }
 
-    /// Whether the key holds another type than a string.
+    /// Whether the key does not hold a string.
     pub(super) fn is_wrong_type(&self) -> bool {
         self.cause.code() == Some("WRONGTYPE")
     }
 
-    /// Whether another node of a cluster has the key, or none has.
-    pub(super) fn is_elsewhere(&self) -> bool {
+    /// Whether another node of the cluster has the key, or no node has it.
+    pub(super) fn is_cluster_error(&self) -> bool {
         self.cause.is_cluster_error()
     }
 
     fn advice(&self) -> &'static str {
-        if self.is_elsewhere() {
+        if self.is_cluster_error() {
             return "; this Redis is in cluster mode: use a cluster of one shard that serves all slots, or turn \
                     cluster mode off";
         }

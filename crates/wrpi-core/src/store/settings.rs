@@ -1,4 +1,4 @@
-//! Where the Redis store is, and who asks.
+//! The address of the Redis store, and how to log in.
 
 use redis::ConnectionAddr;
 use rustls::RootCertStore;
@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::settings::{Form, Reader};
 
-/// Where the store is and who asks.
+/// The address of the store, and how to log in.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Host name or address.
@@ -19,35 +19,35 @@ pub struct Settings {
     pub db: u16,
     /// ACL user; `None` is Redis's default user.
     pub user: Option<String>,
-    /// Password; `None` where the server wants none.
+    /// Password; `None` sends none.
     pub password: Option<SecretString>,
-    /// Whether the connection is encrypted.
+    /// Encryption of the connection.
     pub tls: Tls,
 }
 
-/// How the connection is encrypted.
+/// Encryption of the connection, and which certificates are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tls {
-    /// Not at all.
+    /// No encryption.
     Off,
-    /// The well-known authorities vouch for the server.
+    /// Trust the public certificate authorities.
     WellKnown,
-    /// The authorities in this PEM text do, and no other.
+    /// Trust only the given certificate authorities.
     Private {
-        /// Their certificates.
+        /// Their certificates, as PEM.
         authorities: Vec<u8>,
-        /// Whether a certificate that is not for the server's name will do.
+        /// Whether to accept a certificate for another name than the server's.
         any_name: bool,
     },
 }
 
 impl Settings {
-    /// Reads the settings; `default_db` is the database where none is set.
+    /// Reads the settings. `default_db` is the default of `REDIS_DB`.
     pub fn read(reader: &mut Reader<'_>, default_db: u16) -> Self {
         let db = "Database number. The defaults of updater and API differ: set the same number for both.";
         let known = reader.problems();
         let settings = Self {
-            host: reader.value("REDIS_HOST", "localhost", Form::host(), "Redis server."),
+            host: reader.value("REDIS_HOST", "localhost", Form::host(), "Host name or IP address of Redis."),
             port: reader.value("REDIS_PORT", "6379", Form::number(1..=u16::MAX), "TCP port of Redis."),
             db: reader.value("REDIS_DB", &default_db.to_string(), Form::number(0..=u16::MAX), db),
             user: reader.value("REDIS_USER", "", user(), "ACL user. Empty: the default user."),
@@ -56,7 +56,7 @@ impl Settings {
         };
         let is_named = settings.user.as_ref().is_some_and(|user| user != "default");
         if is_named && settings.password.is_none() && reader.problems() == known {
-            reader.refuse("REDIS_USER", "is set without REDIS_PASS, so nobody would log in", "both, or neither");
+            reader.refuse("REDIS_USER", "is set without REDIS_PASS, so it would have no effect", "both, or neither");
         }
         settings
     }
@@ -69,14 +69,14 @@ impl Settings {
         }
     }
 
-    /// Where the store is, for messages: host, port and database number.
+    /// Host, port and database number, for messages.
     pub fn address(&self) -> String {
         let Self { host, port, db, .. } = self;
         if host.contains(':') { format!("[{host}]:{port}/{db}") } else { format!("{host}:{port}/{db}") }
     }
 }
 
-/// Redis takes no name with white space.
+/// Redis does not allow white space in user names.
 fn user() -> Form<Option<String>> {
     Form::new("a user name without white space, or empty", |text| {
         let is_name = !text.contains(|c: char| c.is_whitespace() || c.is_control());
@@ -85,7 +85,7 @@ fn user() -> Form<Option<String>> {
 }
 
 fn authorities() -> Form<Vec<u8>> {
-    Form::new("a readable PEM file with certificates that can be trusted", |path| {
+    Form::new("a readable PEM file of valid CA certificates", |path| {
         let pem = std::fs::read(path).ok()?;
         let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().ok()?;
         let mut trusted = RootCertStore::empty();
@@ -96,7 +96,7 @@ fn authorities() -> Form<Vec<u8>> {
 
 fn read_tls(reader: &mut Reader<'_>) -> Tls {
     let is_on = reader.value("REDIS_TLS", "false", Form::switch(), "Connect over TLS.");
-    let well_known = "the well-known authorities";
+    let well_known = "public certificate authorities";
     let meaning = "PEM file of the certificate authorities to trust for Redis.";
     let known = reader.problems();
     let private = reader.optional("REDIS_CA_FILE", well_known, &authorities(), meaning);
@@ -104,7 +104,7 @@ fn read_tls(reader: &mut Reader<'_>) -> Tls {
     let meaning = "Do not check that the certificate matches `REDIS_HOST` (needed for Google's Memorystore).";
     let any_name = reader.value("REDIS_TLS_ANY_NAME", "false", Form::switch(), meaning);
     if any_name && private.is_none() && is_good {
-        // Anyone can have a certificate for some name from a well-known authority.
+        // Anyone can get a certificate for some name from a public authority.
         reader.refuse("REDIS_TLS_ANY_NAME", "is \"true\"", "only with REDIS_CA_FILE");
     }
     match (is_on, private) {

@@ -1,4 +1,4 @@
-//! The metric of the lines that were dropped because nobody read the log.
+//! The metric of dropped log lines.
 
 use prometheus::IntCounter;
 use prometheus::core::{Collector, Desc};
@@ -7,7 +7,7 @@ use tracing_appender::non_blocking::ErrorCounter;
 
 pub(super) struct Lines {
     dropped: ErrorCounter,
-    /// Stays at zero: it describes the metric.
+    /// Only describes the metric; its value is not used.
     description: IntCounter,
 }
 
@@ -27,7 +27,7 @@ impl Collector for Lines {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        // A new one each time: two scrapes at once cannot disturb each other.
+        // A new counter each time, so that simultaneous scrapes do not interfere.
         let Ok(counter) = counter() else { return Vec::new() };
         counter.inc_by(self.dropped.dropped_lines() as u64);
         counter.collect()

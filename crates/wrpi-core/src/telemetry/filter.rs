@@ -1,13 +1,13 @@
-//! What `RUST_LOG` may say.
+//! The parser of `RUST_LOG`.
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-pub(super) const ALLOWED: &str = "off, error, warn, info, debug or trace, alone or with modules' levels, such as \
+pub(super) const ALLOWED: &str = "off, error, warn, info, debug or trace, optionally with module levels, such as \
                                   info,wrpi_core=debug";
 
-/// Reads a comma-separated list of levels and of `MODULE=LEVEL`. Without a level for everything that is `info`.
+/// Parses a comma-separated list of levels and of `MODULE=LEVEL`. The default level is `info`.
 ///
-/// Stricter than [`Targets`], which takes any word for a module: `inof` would silence everything.
+/// Stricter than [`Targets`], which accepts any word as a module: the typing error `inof` would silence everything.
 pub(super) fn parse(text: &str) -> Option<Targets> {
     let filter = Targets::new().with_default(LevelFilter::INFO);
     text.split(',').map(str::trim).try_fold(filter, |filter, directive| match directive.split_once('=') {
@@ -16,7 +16,7 @@ pub(super) fn parse(text: &str) -> Option<Targets> {
     })
 }
 
-/// A level by its name: a number is one too in [`LevelFilter`], and nothing is `error`.
+/// Parses the name of a level. [`LevelFilter`] also accepts numbers, and the empty text as `error`.
 fn level(name: &str) -> Option<LevelFilter> {
     name.starts_with(|c: char| c.is_ascii_alphabetic()).then(|| name.parse().ok())?
 }
@@ -36,7 +36,7 @@ mod tests {
     use tracing::Level;
 
     #[test]
-    fn a_level_for_everything_and_levels_for_modules() {
+    fn accepts_a_default_level_and_levels_for_modules() {
         for (text, everything, core) in [
             ("info", LevelFilter::INFO, LevelFilter::INFO),
             ("WARN", LevelFilter::WARN, LevelFilter::WARN),
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_level_is_refused() {
+    fn rejects_unknown_levels_and_invalid_modules() {
         for text in "|inof|warning|wrpi_core|3|=|=info|wrpi_core=|wrpi_core=inof|wrpi-core=info|a=b=c|info,|,info\
                      |info debug|[span]=info|wrpi_core[{field}]=info|::a=info|1a=info|info;warn|none"
             .split('|')

@@ -1,12 +1,12 @@
-//! Taking a date and time apart: ISO 8601's extended form, and what common writers make of it.
+//! Parses a date and time: the extended form of ISO 8601, and variants that common libraries write.
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 
-/// Reads the forms that [`super::Timestamp`]'s `from_str` lists, of any year.
+/// Parses the forms that [`super::Timestamp`]'s `from_str` lists, of any year.
 pub(super) fn date_time(text: &str) -> Option<DateTime<Utc>> {
     const MINUTES: &str = "0000-00-00T00:00";
     let (minutes, rest) = text.split_at_checked(MINUTES.len())?;
-    // chrono would read `26-1-1T1:2` too.
+    // chrono would also accept `26-1-1T1:2`.
     let is_full_width = minutes.bytes().zip(MINUTES.bytes()).all(|(found, wanted)| match wanted {
         b'0' => found.is_ascii_digit(),
         b'T' => matches!(found, b'T' | b't' | b' '),
@@ -19,7 +19,7 @@ pub(super) fn date_time(text: &str) -> Option<DateTime<Utc>> {
     Some(local.and_local_timezone(parse_offset(offset)?).single()?.with_timezone(&Utc))
 }
 
-/// Takes the seconds with their fraction (`:24`, `:24.5`) from the front of `text`; `:00` where there are none.
+/// Splits the seconds with their fraction (`:24`, `:24.5`) from the front of `text`; `:00` if there are none.
 fn split_seconds(text: &str) -> Option<(&str, &str)> {
     let Some(after_colon) = text.strip_prefix(':') else { return Some((":00", text)) };
     let count_digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
@@ -28,7 +28,7 @@ fn split_seconds(text: &str) -> Option<(&str, &str)> {
     (count_digits(after_colon) == 2 && fraction != Some(0)).then(|| text.split_at(length))
 }
 
-/// Reads `Z`, `UTC`, `+01`, `+0100` or `+01:00`, behind a space or not; an empty text is UTC.
+/// Parses `Z`, `UTC`, `+01`, `+0100` or `+01:00`, optionally after a space; an empty text is UTC.
 fn parse_offset(text: &str) -> Option<FixedOffset> {
     if text.is_empty() {
         return FixedOffset::east_opt(0);

@@ -10,8 +10,8 @@ use wrpi_test::{Connection, Response, eventually, send};
 use crate::outcome::Outcome;
 use crate::scene::{Scene, Setup};
 
-/// There is no other replica, so that requests fail while it is away. None may once it has answered again; recovery
-/// is from its start until then.
+/// There is no other replica, so requests fail while it is down. None may fail after its first answer. Recovery is the
+/// time from its start to that answer.
 pub(super) fn killed(lasts: Duration) -> Outcome {
     let mut scene = Scene::start(Setup::default());
     let absent = Instant::now();
@@ -21,12 +21,12 @@ pub(super) fn killed(lasts: Duration) -> Outcome {
     scene.apis[0].restart();
     let back = scene.load.good_after(start);
     scene.recovery(back);
-    // A request that had failed already may be noted a moment after the first good answer.
+    // A request that failed earlier may be recorded just after the first good answer.
     scene.end_with_absence(back - start, Some(absent..back + Duration::from_millis(5)))
 }
 
-/// Clients have two replicas, as behind a load balancer, and one is replaced under them: no request fails. Recovery
-/// is from the start of the new one until it serves.
+/// Clients use two replicas, as behind a load balancer. One is replaced under load and no request fails. Recovery is
+/// the time from the start of the new replica until it is ready.
 pub(super) fn terminated(lasts: Duration) -> Outcome {
     let mut scene = Scene::start(Setup { more_apis: 1, ..Setup::default() });
     scene.apis[0].service.terminate();
@@ -41,28 +41,29 @@ pub(super) fn terminated(lasts: Duration) -> Outcome {
     scene.end(recovery)
 }
 
-/// Strangers open as many connections as they can, and ever more. Those of clients go on, the admin listener takes new
-/// ones, and new clients take strangers' places; recovery is from the strangers' first until a new client is answered.
+/// Unauthenticated clients open as many connections as they can, and keep opening more. Authenticated connections
+/// continue, the admin listener accepts new ones, and new clients evict unauthenticated ones. Recovery is the time from
+/// the first unauthenticated connection until a new client is answered.
 pub(super) fn crowded(lasts: Duration) -> Outcome {
     let mut scene = Scene::start(Setup { wrapper: &["prlimit", "--nofile=400"], ..Setup::default() });
     let admin = scene.apis[0].admin.clone();
     let began = Instant::now();
-    let mut strangers = connect_strangers(&scene, 400);
+    let mut unauthenticated = connect_unauthenticated(&scene, 400);
     let recovery = until_new_client_is_answered(&scene, began);
     while began.elapsed() < lasts {
-        strangers.extend(connect_strangers(&scene, 10));
+        unauthenticated.extend(connect_unauthenticated(&scene, 10));
         assert_eq!(send(&admin, "GET", "/readyz", &[]).status, 200);
         until_new_client_is_answered(&scene, Instant::now());
         let news = scene.write();
         scene.load.first(&news);
         sleep(Duration::from_millis(100));
     }
-    drop(strangers);
+    drop(unauthenticated);
     scene.end(recovery)
 }
 
-/// The process may open nothing more, neither for strangers that wait nor to reach Redis again. Connections go on,
-/// that of a probe too; recovery is from then until a new client is answered with the newest reading.
+/// The process cannot open descriptors, neither for new clients nor to reconnect to Redis. Open connections, including
+/// a probe's, continue. Recovery is the time from the end of the fault until a new client gets the newest reading.
 pub(super) fn out_of_descriptors(lasts: Duration) -> Outcome {
     let mut scene = Scene::start(Setup::default());
     let mut probe = Connection::open(&scene.apis[0].admin).unwrap();
@@ -73,7 +74,7 @@ pub(super) fn out_of_descriptors(lasts: Duration) -> Outcome {
         assert!(status.unwrap().success());
     };
     limit("1:");
-    let strangers = connect_strangers(&scene, 50);
+    let unauthenticated = connect_unauthenticated(&scene, 50);
     scene.proxy.cut();
     let began = Instant::now();
     while began.elapsed() < lasts {
@@ -84,12 +85,12 @@ pub(super) fn out_of_descriptors(lasts: Duration) -> Outcome {
     let end = Instant::now();
     drop(probe);
     let until_client = until_new_client_is_answered(&scene, end);
-    drop(strangers);
+    drop(unauthenticated);
     let recovery = scene.recovery(end).max(until_client);
     scene.end(recovery)
 }
 
-fn connect_strangers(scene: &Scene, count: usize) -> Vec<TcpStream> {
+fn connect_unauthenticated(scene: &Scene, count: usize) -> Vec<TcpStream> {
     (0..count).map(|_| TcpStream::connect(&scene.apis[0].address).unwrap()).collect()
 }
 
@@ -97,7 +98,7 @@ fn ask_as_new_client(scene: &Scene) -> std::io::Result<Response> {
     Connection::open(&scene.apis[0].address)?.request("GET", "/", &[])
 }
 
-/// How long that is after `end`.
+/// Returns the time from `end` until then.
 fn until_new_client_is_answered(scene: &Scene, end: Instant) -> Duration {
     eventually(|| ask_as_new_client(scene).is_ok_and(|answer| answer.status == 200), |is_answered| *is_answered);
     end.elapsed()

@@ -1,7 +1,7 @@
-//! A clock is set to another time and back, while time itself goes on: what Redis was told last is served, whatever
-//! time it carries.
+//! The wall clock of a process jumps to another day and back. The API serves the reading that was written last,
+//! whatever its time.
 //!
-//! Debian's libfaketime stands between the process and its wall clock; a statically linked binary would not notice.
+//! Debian's libfaketime replaces the wall clock of a process. It has no effect on a statically linked binary.
 
 use std::path::PathBuf;
 use std::thread::sleep;
@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 use crate::pair::Pair;
 use crate::scene::{Scene, Setup};
 
-/// Recovery is the longest time from a jump until a reading of the new time is served.
+/// Recovery is the longest time from a jump until a reading with the new time is served.
 pub(super) fn of_the_updater(lasts: Duration) -> Outcome {
     let (clock, scene) = (Clock::start(), Scene::start(Setup::default()));
     let monitor = scene.redis.monitor();
@@ -25,11 +25,11 @@ pub(super) fn of_the_updater(lasts: Duration) -> Outcome {
     let last_time = || Pair::all_written(&monitor).pop().map(|pair| pair.time);
     let mut recovery = Duration::ZERO;
     for (jump, is_later) in [("+1d", true), ("-1d", false), ("+0", true)] {
-        // What the updater has told already, the monitor may still be about to.
+        // The monitor may be behind the updater.
         let before = eventually(last_time, Option::is_some).unwrap();
         clock.set(jump);
         let end = Instant::now();
-        // Nothing but a jump changes the day this soon, and times in UTC are ordered as their texts are.
+        // Only a jump changes the day this soon. Times in UTC sort like their texts.
         let time = eventually(last_time, |time| time.as_ref().is_some_and(|time| time[..10] != before[..10])).unwrap();
         assert_eq!(time > before, is_later, "{before}, then {time}");
         let served = eventually(|| scene.load.seen().bodies, |bodies| bodies.keys().any(|body| body.contains(&time)));
@@ -44,7 +44,7 @@ pub(super) fn of_the_updater(lasts: Duration) -> Outcome {
     outcome
 }
 
-/// Recovery is the longest time from a jump until a reading that is written after it is served.
+/// Recovery is the longest time from a jump until a reading written after it is served.
 pub(super) fn of_the_api(lasts: Duration) -> Outcome {
     let clock = Clock::start();
     let mut scene = Scene::start(Setup { environment: clock.environment(), ..Setup::default() });
@@ -62,13 +62,13 @@ pub(super) fn of_the_api(lasts: Duration) -> Outcome {
 }
 
 impl Scene {
-    /// The day of `Last-Modified`: the API's own, as every reading here is from its future.
+    /// The day of `Last-Modified`. It follows the API's clock, since all readings here are in the future.
     fn modified_on(&self) -> String {
         self.ask().header("last-modified").unwrap()[..16].to_owned()
     }
 }
 
-/// A wall clock that a process is started with, and that can be set under it.
+/// A wall clock for processes that can be set while they run.
 struct Clock {
     library: PathBuf,
     offset: NamedTempFile,
@@ -76,17 +76,17 @@ struct Clock {
 
 impl Clock {
     fn start() -> Self {
-        // /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1, by architecture
+        // For example /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1.
         let candidates = std::fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
         let library =
             candidates.map(|entry| entry.path().join("faketime/libfaketimeMT.so.1")).find(|path| path.exists());
-        let library = library.expect("the package libfaketime is installed: `make faults` sees to it");
+        let library = library.expect("the package libfaketime is missing: `make faults` installs it");
         let clock = Self { library, offset: NamedTempFile::new().unwrap() };
         clock.set("+0");
         clock
     }
 
-    /// Sets the clock to the real time with an offset, such as `+1d`.
+    /// Sets the clock to the real time plus an offset, such as `+1d`.
     fn set(&self, offset: &str) {
         std::fs::write(self.offset.path(), offset).unwrap();
     }

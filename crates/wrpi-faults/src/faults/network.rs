@@ -1,4 +1,4 @@
-//! What lies between Redis and the API fails, while Redis goes on and has news.
+//! The network between Redis and the API fails, while new readings are written to Redis.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ pub(super) fn garbage(lasts: Duration) -> Outcome {
     disturbed(lasts, |proxy| proxy.set(ToClient, Path::Garbage))
 }
 
-/// From the disturbance until the way is clear again a new reading waits in Redis each half second.
+/// Writes a new reading to Redis every half second while the network is disturbed.
 fn disturbed(lasts: Duration, disturb: impl Fn(&Proxy)) -> Outcome {
     let mut scene = Scene::start(Setup::default());
     disturb(&scene.proxy);

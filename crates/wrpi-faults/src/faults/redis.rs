@@ -1,4 +1,4 @@
-//! Redis itself fails.
+//! Redis fails.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -17,12 +17,12 @@ pub(super) fn killed(lasts: Duration) -> Outcome {
     sleep(lasts);
     scene.redis.restart();
     let end = Instant::now();
-    assert_ne!(scene.redis.cli(&["GET", "wrpi-latest"]), "", "the file has kept it");
+    assert_ne!(scene.redis.cli(&["GET", "wrpi-latest"]), "", "the append-only file lost the reading");
     let recovery = scene.recovery(end);
     scene.end(recovery)
 }
 
-/// What a waiting updater had sent is done after the pause, when nobody waits for it any more.
+/// After the pause, Redis executes what the updater sent before it gave up.
 pub(super) fn paused(lasts: Duration) -> Outcome {
     let scene = Scene::start(Setup::default());
     let monitor = scene.redis.monitor();
@@ -43,7 +43,7 @@ pub(super) fn flushed(lasts: Duration) -> Outcome {
     scene.end(recovery)
 }
 
-/// Without a file the restarted one is empty.
+/// Without persistence, the restarted Redis is empty.
 pub(super) fn replaced(lasts: Duration) -> Outcome {
     let mut scene = Scene::start(Setup::default());
     scene.redis.kill();
@@ -55,7 +55,7 @@ pub(super) fn replaced(lasts: Duration) -> Outcome {
     scene.end(recovery)
 }
 
-/// The host is lost with its Redis, so that nobody closes the connections, and another has taken over its address.
+/// The host of Redis is lost, so nothing closes the connections. Another Redis takes over its address.
 pub(super) fn replaced_silently(lasts: Duration) -> Outcome {
     let mut scene = Scene::start(Setup::default());
     scene.proxy.silence();
@@ -65,18 +65,14 @@ pub(super) fn replaced_silently(lasts: Duration) -> Outcome {
     scene.end(recovery)
 }
 
-/// Redis has another password than the API and has closed its connection; then it has the same one.
+/// Redis gets another password than the API's and closes the API's connection. Later it gets the API's password again.
 pub(super) fn password_rotated(lasts: Duration) -> Outcome {
     let mut scene = Scene::start(Setup::default());
     scene.admit_api(false);
     scene.redis.cli(&["CLIENT", "KILL", "USER", "api"]);
     scene.write();
     sleep(lasts);
-    assert_eq!(
-        scene.apis[0].service.count_logged("store lost, trying again until it is back"),
-        2,
-        "closed, then refused"
-    );
+    assert_eq!(scene.apis[0].service.count_logged("store lost, retrying"), 2, "closed, then refused");
     scene.admit_api(true);
     let recovery = scene.recovery(Instant::now());
     scene.end(recovery)
@@ -92,7 +88,7 @@ pub(super) fn full(lasts: Duration) -> Outcome {
     scene.end(recovery)
 }
 
-/// It follows another, whose readings it passes on, and takes no writes of its own.
+/// Redis becomes a replica: it serves its master's readings and accepts no writes.
 pub(super) fn read_only_replica(lasts: Duration) -> Outcome {
     let mut scene = Scene::start(Setup::default());
     let master = Redis::start_with(&["--repl-diskless-sync-delay", "0"]);

@@ -1,4 +1,4 @@
-//! The updater fails. What it writes is followed from inside Redis: only whole pairs may be served, or be there.
+//! The updater fails. A monitor of Redis shows what it writes: only whole pairs may be stored and served.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use crate::outcome::Outcome;
 use crate::pair::Pair;
 use crate::scene::{Scene, Setup};
 
-/// Run after run is killed, each at a random moment of the time that a whole one takes. Its bytes come slowly, so
-/// that many moments are between two of them.
+/// Kills run after run, each at a random moment within the time that a whole run takes. A slow network spreads the
+/// bytes of a run, so that many kills happen between two of them.
 pub(super) fn killed(lasts: Duration) -> Outcome {
     let scene = Scene::start(Setup::default());
     let monitor = scene.redis.monitor();
@@ -28,7 +28,7 @@ pub(super) fn killed(lasts: Duration) -> Outcome {
         runs += 1;
     }
     let stored = Pair::all_written(&monitor).len();
-    assert!((1..runs).contains(&stored), "of {runs} runs {stored} had stored a reading when they were killed");
+    assert!((1..runs).contains(&stored), "{stored} of {runs} runs stored a reading before they were killed");
     let end = Instant::now();
     assert_eq!(scene.updater(&slowly).wait().code(), Some(0));
     scene.end_of_updaters(&monitor, end)
@@ -47,7 +47,7 @@ pub(super) fn two_at_once(lasts: Duration) -> Outcome {
     scene.end_of_updaters(&monitor, Instant::now())
 }
 
-/// It holds nothing up: the next one stores its reading meanwhile, and it goes on itself when it can.
+/// A hung updater does not block others: another stores its reading meanwhile. The hung one continues when it can.
 pub(super) fn hung(lasts: Duration) -> Outcome {
     let scene = Scene::start(Setup::default());
     let monitor = scene.redis.monitor();

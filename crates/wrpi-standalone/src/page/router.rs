@@ -4,7 +4,7 @@ use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-/// The address of the API that the page has in its source.
+/// The API's URL in the source of the page, which [`router`] replaces.
 const API: &str = "http://127.0.0.1:8080";
 const INDEX: &str = include_str!("../../../../examples/spa/index.html");
 const FILES: [(&str, &str, &str); 5] = [
@@ -15,7 +15,7 @@ const FILES: [(&str, &str, &str); 5] = [
     ("/style.css", "text/css", include_str!("../../../../examples/spa/style.css")),
 ];
 
-/// The page, which asks the API at `api`, such as `http://127.0.0.1:8080`.
+/// The page, which calls the API at `api`, such as `http://127.0.0.1:8080`.
 pub(crate) fn router(api: &str) -> Router {
     let index = file("text/html", INDEX.replace(API, api));
     FILES.into_iter().fold(Router::new().route("/", index), |router, (path, content_type, content)| {

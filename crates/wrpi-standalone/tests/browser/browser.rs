@@ -1,4 +1,4 @@
-//! A headless Chromium with a profile of its own, which ends with the test.
+//! A headless Chromium with a fresh profile, which ends with the test.
 
 use std::future::Future;
 use std::process::Command;
@@ -19,7 +19,7 @@ const ARGUMENTS: [&str; 9] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    // It ends when chromedriver does, however that ends.
+    // Chromium ends when chromedriver does, even if that is killed.
     "--remote-debugging-pipe",
 ];
 
@@ -54,7 +54,7 @@ impl Browser {
         self.0.goto(url).await.unwrap();
     }
 
-    /// Types into whatever has the focus, and Enter.
+    /// Types `text` and Enter into the focused element.
     pub(crate) async fn type_in(&self, text: &str) {
         let focus = self.0.active_element().await.unwrap();
         focus.send_keys(text.to_owned() + Key::Enter).await.unwrap();
@@ -65,7 +65,7 @@ impl Browser {
         self.0.find(By::Id(id)).await.unwrap()
     }
 
-    /// Waits until the element `id` shows a text that has `wanted` in it, and gives the text.
+    /// Waits until the text of the element `id` contains `wanted`, and returns the text.
     pub(crate) async fn shows(&self, id: &str, wanted: &str) -> String {
         let element = self.element(id).await;
         let end = Instant::now() + PATIENCE;
@@ -84,12 +84,12 @@ impl Browser {
         self.0.execute(script, Vec::new()).await.unwrap().json().clone()
     }
 
-    /// A command of the Chrome DevTools Protocol.
+    /// Runs a command of the Chrome DevTools Protocol.
     pub(crate) async fn command(&self, method: &str, parameters: Value) -> Value {
         self.0.cdp().send_raw(method, parameters).await.unwrap()
     }
 
-    /// Makes the window `width` wide, and the system's colours `scheme`.
+    /// Sets the size of the window and the color scheme of the system.
     pub(crate) async fn look(&self, width: u32, height: u32, scheme: &str) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600});
         self.command("Emulation.setDeviceMetricsOverride", size).await;
@@ -97,12 +97,12 @@ impl Browser {
         self.command("Emulation.setEmulatedMedia", scheme).await;
     }
 
-    /// Asserts that the console has every one of the `expected` errors and no other, and empties it.
+    /// Asserts that the console contains all `expected` errors and no others, and clears it.
     pub(crate) async fn has_errors(&self, expected: &[&str]) {
         self.has_errors_and_perhaps(expected, &[]).await;
     }
 
-    /// Like [`Browser::has_errors`], but the `possible` ones may be there too.
+    /// Like [`Browser::has_errors`], but `possible` errors may occur too.
     pub(crate) async fn has_errors_and_perhaps(&self, expected: &[&str], possible: &[&str]) {
         let entries = self.0.browser_log().await.unwrap();
         let errors: Vec<_> = entries.into_iter().filter(|entry| entry.level == "SEVERE").collect();

@@ -1,4 +1,4 @@
-//! What the page says when something is wrong, and that it finds back by itself.
+//! What the page shows when something fails, and that it recovers by itself.
 
 use wrpi_test::random_password;
 
@@ -6,13 +6,13 @@ use crate::browser::browse;
 use crate::system::System;
 
 const LOST: &str = "The connection to the API is lost.";
-/// What a browser writes to the console of each request that fails.
+/// What the browser writes to the console for each request that cannot connect.
 const UNREACHABLE: &str = "net::ERR_CONNECTION_REFUSED";
-/// An API that has just started may be asked before it has read the store.
+/// A request may arrive before a restarted API has read the store.
 const NO_READING_YET: &str = "the server responded with a status of 503";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_of_the_api_is_told_and_its_return_noticed() {
+async fn the_page_reports_that_the_api_stopped_and_reconnects_when_it_is_back() {
     let mut system = System::start(&[]).await;
     system.write("69.420");
     browse(async |browser| {
@@ -22,7 +22,7 @@ async fn a_stop_of_the_api_is_told_and_its_return_noticed() {
         system.stop_api();
         browser.shows("state", LOST).await;
         browser.shows("value", "69.420").await;
-        // So it has tried once already, in vain.
+        // The delay has doubled, so one attempt has failed.
         browser.shows("countdown", "Trying again in 2 s.").await;
         system.api.restart();
         browser.shows("state", "Live").await;
@@ -35,7 +35,7 @@ async fn a_stop_of_the_api_is_told_and_its_return_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crash_of_the_api_and_an_empty_store_are_told_and_overcome() {
+async fn the_page_reports_and_survives_a_crash_of_the_api_and_an_empty_store() {
     let mut system = System::start(&[]).await;
     system.write("69.420");
     browse(async |browser| {
@@ -57,7 +57,7 @@ async fn a_crash_of_the_api_and_an_empty_store_are_told_and_overcome() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_that_is_not_there_yet_is_waited_for() {
+async fn the_page_waits_for_an_api_that_is_not_running_yet() {
     let mut system = System::start(&[]).await;
     system.write("69.420");
     system.stop_api();
@@ -73,7 +73,7 @@ async fn an_api_that_is_not_there_yet_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_guessed_too_often_is_told_to_wait_and_then_let_in() {
+async fn after_too_many_wrong_passwords_the_page_waits_and_then_signs_in() {
     let system = System::start(&[("AUTH_GUESSES", "1"), ("AUTH_GUESS_REFILL", "10s")]).await;
     system.write("69.420");
     browse(async |browser| {
@@ -91,7 +91,7 @@ async fn who_guessed_too_often_is_told_to_wait_and_then_let_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_on_an_origin_that_is_not_allowed_gets_nothing() {
+async fn a_page_on_a_disallowed_origin_gets_no_reading() {
     let system = System::start(&[]).await;
     system.write("69.420");
     let elsewhere = system.another_page().await;
@@ -103,7 +103,7 @@ async fn a_page_on_an_origin_that_is_not_allowed_gets_nothing() {
         browser.has_errors(&["has been blocked by CORS policy", "net::ERR_FAILED"]).await;
     })
     .await;
-    // The browser asked whether it may ask, and then did not: the password has not left it.
+    // The browser sent only the preflight, so the password has not left it.
     let requests = |method, status| {
         format!(r#"http_requests_total{{method="{method}",route="/v0/wrpi/stream",status="{status}"}}"#)
     };

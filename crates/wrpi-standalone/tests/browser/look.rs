@@ -1,4 +1,4 @@
-//! How it looks, at the width of a phone and of a desktop, in light and dark.
+//! The look of the page, at the width of a phone and of a desktop, in light and dark.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use wrpi_test::random_password;
 use crate::browser::{Browser, browse};
 use crate::system::System;
 
-/// The screenshots are left here, to be looked at.
+/// The tests leave the screenshots here, for inspection.
 const SCREENSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/screenshots");
 const SIZES: [(&str, u32, u32); 2] = [("phone", 390, 760), ("desktop", 1100, 760)];
 const VALUES: [&str; 18] = [
@@ -19,7 +19,7 @@ const VALUES: [&str; 18] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_cut_off_at_any_width_or_in_either_colour_scheme() {
+async fn nothing_is_cut_off_at_any_width_in_either_color_scheme() {
     let mut system = System::start(&[]).await;
     system.write(VALUES[0]);
     std::fs::create_dir_all(SCREENSHOTS).unwrap();
@@ -42,7 +42,7 @@ async fn nothing_is_cut_off_at_any_width_or_in_either_colour_scheme() {
     .await;
 }
 
-/// Takes a screenshot at each size in each scheme, and asserts that everything is within the window.
+/// Takes a screenshot at each size in each color scheme, and asserts that every element is within the window.
 async fn looks_right(browser: &Browser, name: &str) {
     for (device, width, height) in SIZES {
         for scheme in ["light", "dark"] {
@@ -57,7 +57,7 @@ async fn looks_right(browser: &Browser, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_screen_reader_finds_names_roles_and_live_regions() {
+async fn the_page_has_names_roles_and_live_regions_for_screen_readers() {
     let system = System::start(&[]).await;
     system.write("69.420");
     browse(async |browser| {

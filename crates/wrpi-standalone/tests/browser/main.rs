@@ -1,7 +1,7 @@
-//! The example page in a real Chromium, against the real API and a real Redis, each on an origin of its own.
+//! The example page in a real Chromium, with the real API on another origin and a real Redis.
 //!
-//! What the console says counts: each test names the errors that a browser must write there, such as those of a
-//! request that fails, and there may be no other.
+//! Each test lists the errors that it expects in the browser's console, such as those of failed requests. Any other
+//! error fails the test.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

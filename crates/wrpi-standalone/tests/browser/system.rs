@@ -1,4 +1,4 @@
-//! What a page needs: a Redis, the API, and an origin of its own.
+//! What the page needs: a Redis, the API, and an origin.
 
 use tokio::net::TcpListener;
 use wrpi_test::{Api, Redis, TIMESTAMP, eventually};
@@ -9,12 +9,12 @@ use crate::router::router;
 pub(crate) struct System {
     pub(crate) redis: Redis,
     pub(crate) api: Api,
-    /// The origin that the page is on, and may call the API from.
+    /// The origin of the page, which the API allows.
     pub(crate) page: String,
 }
 
 impl System {
-    /// Starts everything; the API has further variables `more`.
+    /// Starts everything. `more` are further variables of the API.
     pub(crate) async fn start(more: &[(&str, &str)]) -> Self {
         let (listener, page) = bind().await;
         let redis = Redis::start();
@@ -23,13 +23,13 @@ impl System {
         Self { redis, api, page }
     }
 
-    /// Ends the API as an orchestrator does.
+    /// Stops the API as an orchestrator does.
     pub(crate) fn stop_api(&mut self) {
         self.api.service.terminate();
         assert!(self.api.service.wait().success());
     }
 
-    /// Another origin with the same page, which the API does not know.
+    /// Serves the same page on another origin, which the API does not allow.
     pub(crate) async fn another_page(&self) -> String {
         let (listener, page) = bind().await;
         serve(listener, &self.api);
@@ -41,7 +41,7 @@ impl System {
         self.redis.write(value, TIMESTAMP);
     }
 
-    /// Waits until the API counts `wanted` of a metric; 0 is also none at all.
+    /// Waits until a metric of the API has the value `wanted`. A missing metric counts as 0.
     pub(crate) fn counts(&self, metric: &str, wanted: &str) {
         let count = || {
             let metrics = self.api.metrics();
@@ -59,7 +59,7 @@ async fn bind() -> (TcpListener, String) {
     (listener, origin)
 }
 
-/// Serves the page, which asks `api`.
+/// Serves the page, which calls `api`.
 fn serve(listener: TcpListener, api: &Api) {
     let router = router(&format!("http://{}", api.address));
     tokio::spawn(async move { axum::serve(listener, router).await });

@@ -1,4 +1,4 @@
-//! Signing in and watching.
+//! Signing in, and updates of the page.
 
 use serde_json::json;
 use wrpi_test::random_password;
@@ -11,7 +11,7 @@ const STREAMS: &str = r#"http_requests_total{method="GET",route="/v0/wrpi/stream
 const REFUSED: &str = "the server responded with a status of 401";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_right_password_shows_the_reading_by_keyboard_alone() {
+async fn the_keyboard_alone_suffices_to_sign_in_and_out() {
     let system = System::start(&[]).await;
     system.write("69.420");
     browse(async |browser| {
@@ -23,7 +23,7 @@ async fn the_right_password_shows_the_reading_by_keyboard_alone() {
         system.counts(PREFLIGHTS, "1");
         system.counts(STREAMS, "1");
         system.counts("wrpi_streams_active", "1");
-        // Tab leads to the one button, Enter presses it.
+        // Tab moves to the only button, Enter presses it.
         browser.0.active_element().await.unwrap().send_keys("\u{e004}").await.unwrap();
         browser.type_in("").await;
         system.counts("wrpi_streams_active", "0");
@@ -56,7 +56,7 @@ async fn a_wrong_password_shows_a_message_and_no_dialog() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_write_is_pushed_to_the_page() {
+async fn the_page_shows_each_write_at_once() {
     let system = System::start(&[("REDIS_HEARTBEAT", "60m")]).await;
     system.write("50.000");
     browse(async |browser| {
@@ -76,7 +76,7 @@ async fn each_write_is_pushed_to_the_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_password_is_kept_nowhere_and_nobody_else_is_asked() {
+async fn the_page_stores_no_password_and_contacts_no_other_host() {
     let system = System::start(&[]).await;
     system.write("69.420");
     browse(async |browser| {
@@ -96,9 +96,9 @@ async fn the_password_is_kept_nowhere_and_nobody_else_is_asked() {
     .await;
 }
 
-/// Fetch wrappers and tracing agents add such headers to every request of a page.
+/// Fetch wrappers and tracing agents add such headers to every request.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_may_send_whichever_headers_its_libraries_add() {
+async fn a_page_may_send_any_headers_that_its_libraries_add() {
     let system = System::start(&[]).await;
     system.write("69.420");
     browse(async |browser| {
