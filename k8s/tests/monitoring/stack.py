@@ -1,5 +1,5 @@
-"""The system with its monitoring on loopback: Redis, the updater, two API processes for two pods, Prometheus with the
-rendered rules, Alertmanager with the example's routes, and somebody to call."""
+"""The whole system with its monitoring, on loopback: Redis, the updater, two API processes, Prometheus with the rendered
+rules, Alertmanager with the routes of the example, and a webhook receiver."""
 
 import copy
 import datetime
@@ -24,8 +24,8 @@ PODS = ("api-0", "api-1")
 
 
 def quickened(groups):
-    """The same rules, evaluated every second, with every `for` five seconds long: a late scrape calls nobody. So long is
-    then the outage of Redis, too, after which a stale index is silent for a while."""
+    """The same rules, evaluated every second and with a `for` of five seconds, so that one late scrape fires no alert.
+    In WrpiIndexStale, an outage of Redis also counts after five seconds instead of three minutes."""
     quick = copy.deepcopy(groups)
     for group in quick:
         group["interval"] = "1s"
@@ -37,7 +37,7 @@ def quickened(groups):
 
 
 class Callee:
-    """Whom Alertmanager calls. `calls` holds (receiver, alert's name, firing or resolved, description)."""
+    """The webhook receiver. `calls` holds (receiver, alert name, firing or resolved, description)."""
 
     def __init__(self):
         self.calls = calls = []
@@ -59,7 +59,7 @@ class Callee:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def is_called(self, receiver, alert, status="firing", after=0):
-        """Waits for a call that comes after the first `after` ones; returns the description."""
+        """Waits for a call, ignoring the first `after` ones, and returns the alert's description."""
         wanted = (receiver, alert, status)
         return eventually(
             f"{wanted} among {self.calls[after:]}",
@@ -68,7 +68,7 @@ class Callee:
 
 
 class Stack:
-    """All of it; whoever makes one stops it, even where `start` failed."""
+    """All processes. The caller must call `stop`, even if `start` fails."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -101,7 +101,7 @@ class Stack:
             return False
 
     def run_api(self, pod, store):
-        """Its listeners' addresses."""
+        """Starts an API and returns the addresses of its listeners."""
         chain, key = self.directory / f"{pod}.pem", self.directory / f"{pod}.key"
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
@@ -120,7 +120,7 @@ class Stack:
         return process.prints(listening)
 
     def ask(self):
-        """Asks every pod all the time, as a user does."""
+        """Requests the reading from every pod continuously, as users do."""
         while not self.stopped.wait(0.1):
             for listener in self.listeners:
                 try:
@@ -139,7 +139,7 @@ class Stack:
         return self.run_server("prometheus-alertmanager", config, "--cluster.listen-address=")
 
     def run_prometheus(self, groups, monitor):
-        """Scrapes what the PodMonitor says, but for the interval, with the labels that the operator adds."""
+        """Starts a Prometheus that scrapes as the PodMonitor says, with a shorter interval and the operator's labels."""
         (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
         (job,) = endpoint["relabelings"]
         scrape = {
@@ -156,15 +156,15 @@ class Stack:
             "scrape_configs": [scrape],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [self.alertmanager.removeprefix("http://")]}]}]},
         }
-        # It takes some seconds to discover anything. What fires before Alertmanager is discovered would be told again
-        # after a minute only; and before pods are, the rules would tell of their absence.
+        # Discovery takes some seconds, so the rules are added afterwards. An alert that fires before Alertmanager is
+        # discovered would be sent again only after a minute, and before the pods are discovered WrpiApiDown would fire.
         self.prometheus = self.run_server("prometheus", config, "--rules.alert.resend-delay=1s")
         eventually("pods are scraped", lambda: self.query("up") == [1, 1])
         (self.directory / "rules.yaml").write_text(yaml.safe_dump({"groups": quickened(groups)}))
         self.processes["prometheus"].process.send_signal(signal.SIGHUP)
 
     def run_server(self, name, config, *arguments):
-        """Its URL."""
+        """Starts Prometheus or Alertmanager and returns its URL."""
         (self.directory / f"{name}.yaml").write_text(yaml.safe_dump(config))
         address = f"127.0.0.1:{free_port()}"
         self.run(
@@ -181,7 +181,7 @@ class Stack:
         return [float(sample["value"][1]) for sample in answer["data"]["result"]]
 
     def alerts(self):
-        """What Alertmanager knows to fire: the names of those that inhibit it, by the alert's name."""
+        """The alerts that fire in Alertmanager: for each name, the names of the alerts that inhibit it."""
         alerts = requests.get(f"{self.alertmanager}/api/v2/alerts", timeout=10).json()
         names = {alert["fingerprint"]: alert["labels"]["alertname"] for alert in alerts}
         return {
@@ -189,7 +189,7 @@ class Stack:
         }
 
     def age_reading(self, seconds):
-        """Makes the stored reading as old as it would be, had the updater ended so many seconds ago."""
+        """Makes the stored reading `seconds` old, as if the updater had stopped then."""
         then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
         self.redis.mset({"wrpi-latest": "42.000", "wrpi-timestamp": f"{then:%Y-%m-%dT%H:%M:%S+0000}"})
 
