@@ -79,7 +79,7 @@ async fn who_guessed_too_often_is_told_to_wait_and_then_let_in() {
     browse(async |browser| {
         browser.open(&system.page).await;
         browser.type_in(&random_password()).await;
-        browser.shows("problem", "That is not the password.").await;
+        browser.shows("problem", "Wrong password.").await;
         browser.type_in(&system.api.password).await;
         browser.shows("state", "Too many wrong passwords").await;
         browser.shows("countdown", "Trying again in").await;
