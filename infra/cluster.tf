@@ -56,7 +56,7 @@ resource "google_container_cluster" "wrpi" {
     channel = "REGULAR"
   }
   maintenance_policy {
-    recurring_window { # early on working days, before people start to work
+    recurring_window { # early, Monday to Thursday: people are at work soon after
       start_time = "2026-01-05T03:00:00Z"
       end_time   = "2026-01-05T07:00:00Z"
       recurrence = "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH"

@@ -6,7 +6,7 @@ set -eu
 dir=$(sed -n 's/^dir //p' "$1")/appendonlydir
 manifest=$dir/appendonly.aof.manifest
 
-# The second -s: redis-check-aof can truncate a manifest of zeros to an empty file, which Redis rejects too.
+# Also checks the size: redis-check-aof can truncate a manifest of zeros to an empty file, which Redis rejects too.
 is_sound() { [ -s "$manifest" ] && redis-check-aof "$manifest" && [ -s "$manifest" ]; }
 
 if [ -e "$dir" ] && ! is_sound; then

@@ -19,7 +19,7 @@ IMAGE = os.environ.get("CLUSTER_TEST_IMAGE") or re.search(
     r"^PYTHON_IMAGE=(\S+)$", (HERE / "versions.env").read_text(), re.MULTILINE
 )[1]
 # The namespace of the load and the probes. Its existence shows that an earlier run created the namespace wrpi.
-OURS = "wrpi-cluster-test"
+NAMESPACE = "wrpi-cluster-test"
 MARK = "wrpi-cluster-test"
 API = "app.kubernetes.io/component=api"
 REDIS = "app.kubernetes.io/component=redis"
@@ -89,7 +89,7 @@ class Cluster:
 
         eventually("all API pods are ready and old ones are gone", is_quiet)
 
-    def execute(self, pod, script, *arguments, namespace=OURS, input=""):
+    def execute(self, pod, script, *arguments, namespace=NAMESPACE, input=""):
         """Runs a script of this directory in a pod with Python. Returns its output, parsed as JSON."""
         command = ("exec", f"--namespace={namespace}", "--stdin", pod, "--", "python3", "-c", (HERE / script).read_text())
         return json.loads(self.run(*command, *arguments, input=input))

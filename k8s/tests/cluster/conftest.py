@@ -9,7 +9,7 @@ import os
 import subprocess
 
 import pytest
-from cluster import HERE, IMAGE, KUBECTL, MARK, OURS, Cluster, Failed, Tree, eventually, pod
+from cluster import HERE, IMAGE, KUBECTL, MARK, NAMESPACE, Cluster, Failed, Tree, eventually, pod
 
 ROWS = []
 
@@ -22,21 +22,21 @@ def cluster():
         pytest.exit("CLUSTER_CONTEXT is not set. Set it to the kubectl context of the cluster to test.", 2)
     cluster = Cluster(context)
     try:
-        found, ours = cluster.namespace("wrpi"), cluster.namespace(OURS)
+        found, own = cluster.namespace("wrpi"), cluster.namespace(NAMESPACE)
     except Failed as error:
         pytest.exit(f"cannot reach the cluster: {error}", 2)
-    if found and not (ours and MARK in found["metadata"]["labels"]):
+    if found and not (own and MARK in found["metadata"]["labels"]):
         pytest.exit(f"{context} has a namespace wrpi that these tests did not create; nothing was changed", 2)
     remove(cluster)
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OURS, "labels": {MARK: "made"}}})
-    eventually("pods can be created", lambda: cluster.run("get", "serviceaccount/default", f"--namespace={OURS}"))
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {MARK: "made"}}})
+    eventually("pods can be created", lambda: cluster.run("get", "serviceaccount/default", f"--namespace={NAMESPACE}"))
     yield cluster
     if not os.environ.get("CLUSTER_KEEP"):
         remove(cluster)
 
 
 def remove(cluster):
-    cluster.run("delete", "namespace", "wrpi", OURS, "--ignore-not-found", "--timeout=10m")
+    cluster.run("delete", "namespace", "wrpi", NAMESPACE, "--ignore-not-found", "--timeout=10m")
 
 
 @pytest.fixture(scope="session")
@@ -61,8 +61,8 @@ def apply(cluster, tree):
 
 @pytest.fixture(scope="session")
 def load_pod(cluster):
-    cluster.apply(pod("load", OURS, {"app": "load"}))
-    cluster.run("wait", f"--namespace={OURS}", "--for=condition=Ready", "pod/load", "--timeout=5m")
+    cluster.apply(pod("load", NAMESPACE, {"app": "load"}))
+    cluster.run("wait", f"--namespace={NAMESPACE}", "--for=condition=Ready", "pod/load", "--timeout=5m")
     return "load"
 
 
@@ -71,7 +71,7 @@ class Load:
 
     def __init__(self, cluster, pod, password, row, port=80, tls=False, rate=40):
         self.settings = {"host": "api.wrpi", "port": port, "tls": tls, "password": password, "rate": rate}
-        self.command = [*cluster.command, "exec", f"--namespace={OURS}", "--stdin", pod, "--", "python3", "-u", "-c"]
+        self.command = [*cluster.command, "exec", f"--namespace={NAMESPACE}", "--stdin", pod, "--", "python3", "-u", "-c"]
         self.row = row
         self.report = None
 
@@ -133,14 +133,14 @@ def settled(cluster):
 def enforces_policies(cluster, load_pod):
     """Whether the cluster enforces network policies. A pod with a policy that denies all ingress shows it."""
     cluster.apply(
-        pod("closed", OURS, {"app": "closed"}),
+        pod("closed", NAMESPACE, {"app": "closed"}),
         {
-            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "closed", "namespace": OURS},
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "closed", "namespace": NAMESPACE},
             "spec": {"podSelector": {"matchLabels": {"app": "closed"}}, "policyTypes": ["Ingress"]},
         },
     )
-    cluster.run("wait", f"--namespace={OURS}", "--for=condition=Ready", "pod/closed", "--timeout=5m")
-    address = f"{cluster.get('pod/closed', f'--namespace={OURS}')['status']['podIP']}:7777"
+    cluster.run("wait", f"--namespace={NAMESPACE}", "--for=condition=Ready", "pod/closed", "--timeout=5m")
+    address = f"{cluster.get('pod/closed', f'--namespace={NAMESPACE}')['status']['podIP']}:7777"
     try:
         eventually("a policy denies connections", lambda: not cluster.execute(load_pod, "probe.py", address)[address], seconds=60)
     except AssertionError:

@@ -1,7 +1,7 @@
 """Allowed and denied connections, if the cluster enforces network policies."""
 
 import pytest
-from cluster import API, OURS, REDIS, eventually, pod
+from cluster import API, NAMESPACE, REDIS, eventually, pod
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def expect(cluster, namespace, name, wanted):
 
 
 def test_another_namespace_reaches_the_api_but_not_redis_or_the_admin_port(cluster, load_pod, row):
-    expect(cluster, OURS, load_pod, {
+    expect(cluster, NAMESPACE, load_pod, {
         "api.wrpi:80": True,
         address(cluster, API, 8080): True,
         address(cluster, API, 9090): False,
@@ -41,7 +41,7 @@ def test_its_pods_reach_only_redis_and_dns(cluster, load_pod, component):
     cluster.apply(pod(name, "wrpi", {"app.kubernetes.io/component": component}))
     try:
         cluster.in_wrpi("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=5m")
-        outside = cluster.get(f"pod/{load_pod}", f"--namespace={OURS}")["status"]["podIP"]
+        outside = cluster.get(f"pod/{load_pod}", f"--namespace={NAMESPACE}")["status"]["podIP"]
         assert cluster.execute(load_pod, "probe.py", f"{outside}:7777") == {f"{outside}:7777": True}
         wanted = {
             "redis:6379": True,

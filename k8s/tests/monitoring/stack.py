@@ -23,7 +23,7 @@ EXAMPLE = ROOT / "k8s/components/monitoring/alertmanager.yaml"
 PODS = ("api-0", "api-1")
 
 
-def quickened(groups):
+def with_short_intervals(groups):
     """The same rules, evaluated every second and with a `for` of five seconds, so that one late scrape fires no alert.
     In WrpiIndexStale, an outage of Redis also counts after five seconds instead of three minutes."""
     quick = copy.deepcopy(groups)
@@ -36,18 +36,18 @@ def quickened(groups):
     return quick
 
 
-class Callee:
-    """The webhook receiver. `calls` holds (receiver, alert name, firing or resolved, description)."""
+class Receiver:
+    """A webhook receiver. `notifications` holds (receiver, alert name, firing or resolved, description)."""
 
     def __init__(self):
-        self.calls = calls = []
+        self.notifications = notifications = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 for alert in message["alerts"]:
                     description = alert["annotations"]["description"]
-                    calls.append((self.path[1:], alert["labels"]["alertname"], alert["status"], description))
+                    notifications.append((self.path[1:], alert["labels"]["alertname"], alert["status"], description))
                 self.send_response(200)
                 self.end_headers()
 
@@ -58,17 +58,17 @@ class Callee:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def is_called(self, receiver, alert, status="firing", after=0):
-        """Waits for a call, ignoring the first `after` ones, and returns the alert's description."""
+    def wait_for(self, receiver, alert, status="firing", after=0):
+        """Waits for a notification, ignoring the first `after` ones, and returns the alert's description."""
         wanted = (receiver, alert, status)
         return eventually(
-            f"{wanted} among {self.calls[after:]}",
-            lambda: next((call[3] for call in self.calls[after:] if call[:3] == wanted), None),
+            f"{wanted} among {self.notifications[after:]}",
+            lambda: next((sent[3] for sent in self.notifications[after:] if sent[:3] == wanted), None),
         )
 
 
 class Stack:
-    """All processes. The caller must call `stop`, even if `start` fails."""
+    """All processes. The caller must sent `stop`, even if `start` fails."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -76,7 +76,7 @@ class Stack:
         self.stopped = threading.Event()
         self.password = secrets.token_hex(16)
         self.statuses = set()
-        self.callee = Callee()
+        self.receiver = Receiver()
 
     def start(self, groups, monitor):
         port = free_port()
@@ -135,7 +135,7 @@ class Stack:
             route.update({name: "1s" for name in ("group_wait", "group_interval") if name in route})
         for receiver in config["receivers"]:
             for hook in receiver["webhook_configs"]:
-                hook["url"] = f"{self.callee.url}/{receiver['name']}"
+                hook["url"] = f"{self.receiver.url}/{receiver['name']}"
         return self.run_server("prometheus-alertmanager", config, "--cluster.listen-address=")
 
     def run_prometheus(self, groups, monitor):
@@ -160,7 +160,7 @@ class Stack:
         # discovered would be sent again only after a minute, and before the pods are discovered WrpiApiDown would fire.
         self.prometheus = self.run_server("prometheus", config, "--rules.alert.resend-delay=1s")
         eventually("pods are scraped", lambda: self.query("up") == [1, 1])
-        (self.directory / "rules.yaml").write_text(yaml.safe_dump({"groups": quickened(groups)}))
+        (self.directory / "rules.yaml").write_text(yaml.safe_dump({"groups": with_short_intervals(groups)}))
         self.processes["prometheus"].process.send_signal(signal.SIGHUP)
 
     def run_server(self, name, config, *arguments):
@@ -197,4 +197,4 @@ class Stack:
         self.stopped.set()
         for process in self.processes.values():
             process.kill()
-        self.callee.server.shutdown()
+        self.receiver.server.shutdown()

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import requests
 from processes import eventually
-from stack import PODS, Stack, quickened
+from stack import PODS, Stack, with_short_intervals
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +47,14 @@ def test_metrics_in_finds_the_metrics_of_an_expression():
     assert metrics_in(expr) == {"a_total", "b:c:d", "e", "f"}
 
 
-def test_the_quickened_rules_differ_from_the_deployed_ones_in_intervals_only(groups):
+def test_rules_with_short_intervals_differ_from_the_deployed_ones_only_in_intervals(groups):
     def timeless(groups):
         return [
             [rule | {"for": None, "expr": re.sub(r"\[\w+:\w+\]", "[]", rule["expr"])} for rule in group["rules"]]
             for group in groups
         ]
 
-    quick = quickened(groups)
+    quick = with_short_intervals(groups)
     assert timeless(quick) == timeless(groups)
     changed = [rule["alert"] for group, fast in zip(groups, quick)
                for rule, now in zip(group["rules"], fast["rules"]) if rule["expr"] != now["expr"]]
@@ -94,40 +94,40 @@ def test_prometheus_evaluates_every_rule(stack, groups):
 
 
 def test_one_cause_sends_one_page_and_its_resolution(stack):
-    callee = stack.callee
-    callee.is_called("watchdog", "WrpiWatchdog")
+    receiver = stack.receiver
+    receiver.wait_for("watchdog", "WrpiWatchdog")
     eventually("two pods serve", lambda: stack.query("count(wrpi_value) == 2"))
-    assert {call[1] for call in callee.calls} == {"WrpiWatchdog"}, "a healthy system sends no alert"
+    assert {sent[1] for sent in receiver.notifications} == {"WrpiWatchdog"}, "a healthy system sends no alert"
 
     # The updater stopped 290 seconds ago.
     stack.processes["updater"].kill()
     stack.age_reading(290)
-    callee.is_called("tickets", "WrpiUpdaterFailing")
-    description = callee.is_called("pages", "WrpiIndexStale")
+    receiver.wait_for("tickets", "WrpiUpdaterFailing")
+    description = receiver.wait_for("pages", "WrpiIndexStale")
     assert re.match(r"Users see a reading that is 5m \d+s old; a new one is due every minute\.", description)
     eventually("the page inhibits the ticket", lambda: stack.alerts().get("WrpiUpdaterFailing") == {"WrpiIndexStale"})
     stack.processes["updater"].start()
-    callee.is_called("pages", "WrpiIndexStale", "resolved")
+    receiver.wait_for("pages", "WrpiIndexStale", "resolved")
 
     # Redis stops, and the reading grows old.
-    before = len(callee.calls)
+    before = len(receiver.notifications)
     stack.processes["updater"].kill()
     stack.age_reading(275)
     eventually("a pod serves it", lambda: stack.query("max(time() - wrpi_last_calculation_timestamp_seconds) > 200"))
     stack.processes["redis"].kill()
-    callee.is_called("pages", "WrpiStoreDown", after=before)
+    receiver.wait_for("pages", "WrpiStoreDown", after=before)
     eventually("the cause inhibits the effect", lambda: stack.alerts().get("WrpiIndexStale") == {"WrpiStoreDown"})
     lasted = "min_over_time(max(wrpi_store_up)[3m:15s]) == 0"
     eventually("the outage covers the rules' window", lambda: stack.query(lasted))
     stack.processes["redis"].start()
-    callee.is_called("pages", "WrpiStoreDown", "resolved", after=before)
+    receiver.wait_for("pages", "WrpiStoreDown", "resolved", after=before)
     eventually("the effect is resolved", lambda: "WrpiIndexStale" not in stack.alerts())
     stack.processes["updater"].start()
     eventually("readings are fresh", lambda: stack.query("max(time() - wrpi_last_calculation_timestamp_seconds) < 10"))
-    assert [call for call in callee.calls[before:] if call[0] == "pages" and call[1] != "WrpiStoreDown"] == []
+    assert [sent for sent in receiver.notifications[before:] if sent[0] == "pages" and sent[1] != "WrpiStoreDown"] == []
     assert stack.statuses == {200}, "a user's request failed"
 
     # Both API processes are killed.
     for pod in PODS:
         stack.processes[pod].kill()
-    assert callee.is_called("pages", "WrpiApiDown").startswith("API pods that Prometheus knows: 2. None of them answers.")
+    assert receiver.wait_for("pages", "WrpiApiDown").startswith("API pods that Prometheus knows: 2. None of them answers.")
