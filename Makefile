@@ -42,10 +42,11 @@ test: redis-server ## run all tests of the crates, against real redis-server pro
 	$(CARGO) test --locked --workspace
 
 .PHONY: lint
-lint: shellcheck target/lint-tools/ready ## check formatting, imports, clippy, rustdoc, hadolint and shellcheck; warnings are errors
+lint: shellcheck target/lint-tools/ready ## check formatting, versions, imports, clippy, rustdoc, hadolint and shellcheck; warnings are errors
 	$(CARGO) fmt --all -- --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -- --check
 	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null # its lock file is current
+	.ci/version
 	.ci/imports
 	python3 .ci/test_imports.py
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- --deny warnings
@@ -133,6 +134,10 @@ deny: ## check licenses, bans and sources of the dependencies, and advisories if
 	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --all-features check --disable-fetch advisories; \
 	else echo '*** NOT CHECKED: advisories. Their database could not be reached. ***'; fi
 
+.PHONY: version
+version: ## set the version everywhere: make version NEW=0.3.0
+	.ci/version $(NEW)
+
 .PHONY: release
 release: ## build the binaries in target/release, with embedded dependency lists for `cargo audit bin`
 	@$(call cargo-tool,cargo-auditable,0.7.7)
@@ -182,6 +187,14 @@ cluster-test: target/cluster-tools/ready ## test k8s/ under load on the cluster 
 	PYTHONDONTWRITEBYTECODE=1 target/cluster-tools/bin/pytest k8s/tests/cluster
 
 # Programs and tools, installed if they are missing
+
+# Each target installs the programs that it needs. This list installs them all with one call of apt-get.
+PROGRAMS = chromium chromium-driver haproxy libfaketime nginx-light openssl prometheus prometheus-alertmanager \
+	python3-venv redis-server shellcheck valgrind
+
+.PHONY: programs
+programs: ## install all programs that the tests need, on Debian or Ubuntu
+	@.ci/install-programs $(PROGRAMS)
 
 .PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy webdis wrk valgrind libfaketime chromium prometheus
 redis-server shellcheck webdis wrk valgrind:

@@ -1,7 +1,7 @@
 //! One task that follows the store and passes each new reading on, whatever happens to the store.
 //!
-//! The store pushes changes (an invalidation message, then one `MGET`); a heartbeat reads again in case a push is
-//! lost, and a pulse notices a connection that died silently. A store that refuses to push is polled.
+//! The store pushes changes (an invalidation message, then one `MGET`). A heartbeat reads again in case a push is lost,
+//! and TCP keepalive ends a connection that died silently. A store that refuses to push is polled.
 
 mod connection;
 mod metrics;
@@ -87,7 +87,7 @@ impl Feed {
             let found = connection.read(last).await?;
             self.found_link(connection.refusal());
             self.take(found, pushed_at);
-            pushed_at = connection.next_change().await?;
+            pushed_at = connection.next_change().await;
         }
         Ok(())
     }

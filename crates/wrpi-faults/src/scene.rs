@@ -17,7 +17,7 @@ const SOON: Duration = Duration::from_secs(2);
 /// What the allocator may keep of a fault.
 const SLACK_KIB: u64 = 4 * 1024;
 /// What the Redis user of the API may do, as in the deployments.
-const API_RIGHTS: [&str; 6] = ["~wrpi-*", "+mget", "+ping", "+select", "+hello", "+client|tracking"];
+const API_RIGHTS: [&str; 5] = ["~wrpi-*", "+mget", "+select", "+hello", "+client|tracking"];
 
 /// What a scene has beyond what all have.
 #[derive(Default)]

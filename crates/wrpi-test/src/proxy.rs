@@ -1,5 +1,8 @@
 //! A TCP proxy that does to connections what networks do: cut them, slow them down, hold or lose what one side
 //! sends, or garble it.
+//!
+//! While a path holds or loses, the kernel does not acknowledge what the client sends either: a socket filter drops its
+//! packets. Otherwise the client's TCP would find a dead network alive.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -9,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use rand::RngExt;
+use socket2::{SockFilter, SockRef};
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +103,17 @@ impl Proxy {
 
     /// Changes what happens to the bytes of all connections that go this way.
     pub fn set(&self, direction: Direction, path: Path) {
-        self.shared.state.lock().unwrap().paths[direction as usize] = path;
+        let mut state = self.shared.state.lock().unwrap();
+        state.paths[direction as usize] = path;
+        let is_held = state.paths.contains(&Path::Held);
+        drop(state);
+        self.for_each(|pair| {
+            if path == Path::Lost {
+                pair.silence(direction);
+            } else {
+                pair.drop_packets(is_held);
+            }
+        });
         self.shared.changed.notify_all();
     }
 
@@ -116,7 +130,10 @@ impl Proxy {
 
     /// Lets every connection that there is die without a word: no byte passes any more, and no end either.
     pub fn silence(&self) {
-        self.for_each(|pair| pair.is_silent.iter().for_each(|way| way.store(true, Ordering::Relaxed)));
+        self.for_each(|pair| {
+            pair.silence(Direction::ToServer);
+            pair.silence(Direction::ToClient);
+        });
     }
 
     fn for_each(&self, act: impl Fn(&Pair)) {
@@ -165,7 +182,7 @@ impl Shared {
             let mut flood;
             match self.path(pair, direction) {
                 Path::Lost => {
-                    pair.is_silent[direction as usize].store(true, Ordering::Relaxed);
+                    pair.silence(direction);
                     let _until_its_end = std::io::copy(&mut from, &mut std::io::sink());
                     return;
                 }
@@ -187,7 +204,7 @@ impl Shared {
     fn path(&self, pair: &Pair, direction: Direction) -> Path {
         let is_held = |state: &mut State| state.paths[direction as usize] == Path::Held;
         let state = self.changed.wait_while(self.state.lock().unwrap(), is_held).unwrap();
-        if pair.is_silent[direction as usize].load(Ordering::Relaxed) {
+        if pair.is_silent(direction) {
             return Path::Lost;
         }
         state.paths[direction as usize]
@@ -195,6 +212,29 @@ impl Shared {
 }
 
 impl Pair {
+    fn is_silent(&self, direction: Direction) -> bool {
+        self.is_silent[direction as usize].load(Ordering::Relaxed)
+    }
+
+    /// From now on nothing passes in this direction.
+    fn silence(&self, direction: Direction) {
+        self.is_silent[direction as usize].store(true, Ordering::Relaxed);
+        self.drop_packets(true);
+    }
+
+    /// Drops what the client sends before the kernel acknowledges it, or no longer does. A silent connection stays so.
+    fn drop_packets(&self, is_on: bool) {
+        // BPF_RET with a length of 0: keep nothing of a packet.
+        const NOTHING: [SockFilter; 1] = [SockFilter::new(0x06, 0, 0, 0)];
+        let client = SockRef::from(&self.client);
+        if is_on {
+            client.attach_filter(&NOTHING).unwrap();
+        } else if !self.is_silent(Direction::ToServer) && !self.is_silent(Direction::ToClient) {
+            // There may be none.
+            let _none = client.detach_filter();
+        }
+    }
+
     fn close(&self) {
         // Whichever has ended already need not be told.
         let _client = self.client.shutdown(Shutdown::Both);

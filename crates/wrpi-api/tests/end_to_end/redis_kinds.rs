@@ -160,12 +160,11 @@ fn each_command_that_an_acl_forbids_costs_what_is_documented() {
     };
     let login = [("REDIS_USER", "api"), ("REDIS_PASS", password.as_str()), NO_HEARTBEAT];
     for (commands, seen) in [
-        (&["+mget", "+ping", "+client|tracking"][..], PUSHED),
-        (&["+mget", "+client|tracking"], PUSHED),
+        (&["+mget", "+client|tracking"][..], PUSHED),
         (&["+get", "+client|tracking"], PUSHED),
         (&["+mget"], POLLED),
         (&["+get"], POLLED),
-        (&["+ping", "+client|tracking"], LOST),
+        (&["+client|tracking"], LOST),
     ] {
         user(commands);
         let mut api = Api::follow(&redis, &login);

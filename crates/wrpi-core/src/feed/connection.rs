@@ -13,8 +13,6 @@ use crate::{Reading, ReadingError};
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How long such a server is polled before it is asked again to push.
 const TRACKING_RETRY: Duration = Duration::from_secs(15);
-/// How often a silent connection is asked whether it lives.
-const PULSE: Duration = Duration::from_millis(250);
 /// How long a half-changed pair may wait for its other half: some writers write the keys one by one.
 const SETTLE_TIME: Duration = Duration::from_millis(20);
 /// Proxies that do not know a command close the connection, and so does a server that is going away: only this many
@@ -79,27 +77,15 @@ impl Connection {
         self.store.fetch().await
     }
 
-    /// Waits until the store must be read again; tells when a change was pushed, `None` where none was.
-    pub(super) async fn next_change(&mut self) -> Result<Option<Instant>, StoreError> {
+    /// Waits until the store must be read again; returns when a change was pushed, or `None` if none was.
+    pub(super) async fn next_change(&mut self) -> Option<Instant> {
         if self.refusal.is_some() {
             sleep(POLL_INTERVAL.min(self.heartbeat)).await;
-            return Ok(None);
+            return None;
         }
-        let end = Instant::now() + self.heartbeat;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
-            if timeout(left.min(PULSE), self.changes.1.changed()).await.is_ok() {
-                return Ok(Some(*self.changes.1.borrow_and_update()));
-            }
-            match self.store.ping().await {
-                // Whatever it answers, it lives.
-                Err(error) if !error.is_answer() => return Err(error),
-                _ => {}
-            }
-        }
+        // The end of the connection counts as a change, so the next read fails at once.
+        timeout(self.heartbeat, self.changes.1.changed()).await.ok()?.ok()?;
+        Some(*self.changes.1.borrow_and_update())
     }
 }
 

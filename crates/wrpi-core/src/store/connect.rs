@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{AsyncConnectionConfig, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, TlsCertificates};
 use secrecy::ExposeSecret;
 
@@ -11,6 +12,10 @@ use super::{PREFIX, Settings, Store, StoreError, Tls};
 /// after it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// After one second of silence the kernel probes the connection, and closes it if the probe is not acknowledged within
+/// another. Seconds are the smallest unit.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(1)).with_interval(Duration::from_secs(1)).with_retries(1);
 
 impl Store {
     /// Connects with RESP2, which every Redis speaks.
@@ -63,7 +68,7 @@ impl Store {
             let server = settings
                 .server()
                 .into_connection_info()?
-                .set_tcp_settings(redis::io::tcp::TcpSettings::default().set_nodelay(true))
+                .set_tcp_settings(TcpSettings::default().set_nodelay(true).set_keepalive(KEEPALIVE))
                 .set_redis_settings(login);
             let config =
                 config.set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
