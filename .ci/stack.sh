@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Sourced by compose-test: the stack, under a name and on a port of its own, gone at the end; and questions to it.
+# Sourced by compose-test: the Compose project with its own name and a free port, its removal at exit, and helpers to
+# query it.
 
 if docker compose version >/dev/null 2>&1; then compose=(docker compose); else compose=(docker-compose); fi
 project=wrpi-test-$$
@@ -22,13 +23,13 @@ trap clean_up EXIT
 inspect() { docker inspect --format "$2" "${containers[$1]}"; }
 is_healthy() { [ "$(inspect "$1" '{{.State.Health.Status}}')" = healthy ]; }
 get() { curl -sS --max-time 5 -u "any:$APP_PASSWORD" "$url/v0/wrpi" "$@"; }
-# Each start of the API brings it a new port.
+# Each start of the API gets a new port.
 is_served() {
   url=http://$("${compose[@]}" port api 8080)
   get --fail
 }
 reading_differs_from() { [ "$(get --fail)" != "$1" ]; }
-# redis_as USER: answers the commands on standard input, a line each.
+# redis_as USER: runs the commands from standard input, one per line.
 redis_as() {
   "${compose[@]}" exec -T redis sh -c "REDISCLI_AUTH=\$(cat /run/$1/redis-password) exec redis-cli --user $1"
 }

@@ -1,4 +1,4 @@
-"""Tests of `imports`, on crates that are made for them."""
+"""Tests of `imports`, on small crates that the tests write."""
 
 import sys
 import tempfile
@@ -12,7 +12,7 @@ spec = spec_from_loader("imports", SourceFileLoader("imports", str(Path(__file__
 imports = module_from_spec(spec)
 spec.loader.exec_module(imports)
 LAYERS = {"crates/it/src": [["top"], ["middle"], ["bottom"]]}
-# Imports in every form that there is, all of them downwards.
+# Imports in all forms, each from a lower layer.
 GOOD = {
     "main.rs": "mod bottom; mod middle; mod top;\npub use bottom::Thing;\nuse top::run;",
     "top.rs": "//! Not crate::top::x.\nuse crate::{bottom::{self as ground, x::Y}, middle};\nfn f() { crate::Thing::new() }",
@@ -23,7 +23,7 @@ GOOD = {
 
 
 def problems(**changes):
-    """What is found in a crate whose files are these where they are named, and good ones elsewhere."""
+    """The problems in a crate with the files in GOOD, replaced or extended by `changes`."""
     files = GOOD | {name.replace("__", "/") + ".rs": text for name, text in changes.items()}
     with tempfile.TemporaryDirectory() as root:
         for name, text in files.items():
@@ -34,10 +34,10 @@ def problems(**changes):
 
 
 class Imports(unittest.TestCase):
-    def test_imports_downwards_are_fine(self):
+    def test_imports_from_lower_layers_are_allowed(self):
         self.assertEqual(problems(), [])
 
-    def test_a_circle_is_refused_in_every_form(self):
+    def test_a_circular_import_in_any_form_is_found(self):
         for text in [
             "use crate::middle::thing;",
             "use crate::{other, middle::{a, b}};",
@@ -46,28 +46,28 @@ class Imports(unittest.TestCase):
             "fn f() -> super::middle::T {}",
         ]:
             with self.subTest(text):
-                self.assertIn("crates/it/src: a circle: bottom → middle → bottom", problems(bottom=text))
+                self.assertIn("crates/it/src: circular import: bottom → middle → bottom", problems(bottom=text))
 
-    def test_a_circle_through_what_is_inside_a_module_is_refused(self):
+    def test_a_circular_import_through_a_child_module_is_found(self):
         found = problems(bottom="use crate::middle;", middle__mod="mod inner;")
-        self.assertIn("crates/it/src: a circle: bottom → middle → middle::inner → bottom", found)
+        self.assertIn("crates/it/src: circular import: bottom → middle → middle::inner → bottom", found)
 
-    def test_a_circle_through_a_name_of_the_crate_is_refused(self):
+    def test_a_circular_import_through_a_reexport_is_found(self):
         found = problems(main="pub use top::Thing;", middle__mod="use crate::Thing;")
-        self.assertIn("crates/it/src: a circle: middle → top → middle", found)
+        self.assertIn("crates/it/src: circular import: middle → top → middle", found)
 
-    def test_an_import_upwards_is_refused_without_a_circle_too(self):
+    def test_an_import_from_a_higher_layer_is_found(self):
         found = problems(bottom="use crate::top::run;", top="")
-        self.assertEqual(found, ["crates/it/src: bottom imports top, which is above it"])
+        self.assertEqual(found, ["crates/it/src: bottom imports top from a higher layer"])
 
-    def test_the_list_of_layers_is_the_crate(self):
-        self.assertEqual(problems(new=""), ["crates/it/src: new is in no layer"])
+    def test_the_layers_list_exactly_the_modules_of_the_crate(self):
+        self.assertEqual(problems(new=""), ["crates/it/src: new is not listed in a layer"])
         with tempfile.TemporaryDirectory() as root:
             src = Path(root) / "crates/it/src"
             src.mkdir(parents=True)
             (src / "top.rs").write_text("")
             found = list(imports.problems(Path(root), LAYERS))
-        missing = [f"crates/it/src: there is no {name}, which is in the list of layers" for name in ["middle", "bottom"]]
+        missing = [f"crates/it/src: {name} is listed in a layer but does not exist" for name in ["middle", "bottom"]]
         self.assertEqual(found, missing)
 
 

@@ -1,15 +1,15 @@
-# Cloud Armor, in front of the API. A rule sees requests and not answers, so it cannot count 401s: it limits what a guess
-# needs. The limit on wrong passwords themselves is the API's own.
+# Cloud Armor in front of the API. Its rules see requests but not responses, so they cannot count 401s and limit all
+# requests instead. The API itself limits wrong passwords.
 locals {
-  # Per minute and client address: room for an office behind one address.
+  # Per minute and client address; enough for an office behind one address.
   throttles = {
     1000 = {
-      description = "Requests with credentials."
+      description = "Limits requests with credentials."
       expression  = "request.method != 'OPTIONS' && has(request.headers['authorization'])"
       per_minute  = 600
     }
     1100 = {
-      description = "Requests without credentials: a browser's preflights, probes and scans."
+      description = "Limits requests without credentials: preflights, probes and scans."
       expression  = "request.method == 'OPTIONS' || !has(request.headers['authorization'])"
       per_minute  = 600
     }
@@ -18,7 +18,7 @@ locals {
 
 resource "google_compute_security_policy" "wrpi" {
   name        = "wrpi"
-  description = "In front of the API."
+  description = "Protects the API."
   type        = "CLOUD_ARMOR"
 
   dynamic "rule" {
@@ -44,10 +44,10 @@ resource "google_compute_security_policy" "wrpi" {
     }
   }
 
-  # Google requires a last rule for everything.
+  # Google requires a default rule.
   rule {
     priority    = 2147483647
-    description = "All others. The API itself asks for the password."
+    description = "Allows all other requests. The API checks the password."
     action      = "allow"
     match {
       versioned_expr = "SRC_IPS_V1"
@@ -57,7 +57,7 @@ resource "google_compute_security_policy" "wrpi" {
     }
   }
 
-  # Reports floods of requests that no rule knows.
+  # Reports floods of requests that no rule covers.
   adaptive_protection_config {
     layer_7_ddos_defense_config {
       enable = true

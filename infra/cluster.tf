@@ -1,4 +1,4 @@
-# Nodes may write logs and metrics, pull images (registry.tf), and no more.
+# Nodes may only write logs and metrics, and pull images (registry.tf).
 resource "google_service_account" "nodes" {
   account_id   = "wrpi-nodes"
   display_name = "WRPI nodes"
@@ -12,8 +12,8 @@ resource "google_project_iam_member" "nodes" {
   member  = google_service_account.nodes.member
 }
 
-# Autopilot: Google runs the nodes, hardened, with Dataplane V2 (which enforces network policies), Workload Identity and
-# Managed Service for Prometheus.
+# An Autopilot cluster: Google operates hardened nodes with Dataplane V2 (which enforces network policies), Workload
+# Identity and Managed Service for Prometheus.
 resource "google_container_cluster" "wrpi" {
   name                = "wrpi"
   location            = var.region
@@ -31,7 +31,7 @@ resource "google_container_cluster" "wrpi" {
     enable_private_nodes = true
   }
 
-  # The control plane has no address that could be scanned. Its DNS name lets in those whom IAM lets in.
+  # The control plane has no IP endpoint that could be scanned. It is reached through its DNS name, which IAM protects.
   control_plane_endpoints_config {
     dns_endpoint_config {
       allow_external_traffic = true
@@ -48,7 +48,7 @@ resource "google_container_cluster" "wrpi" {
   cluster_autoscaling {
     auto_provisioning_defaults {
       service_account = google_service_account.nodes.email
-      oauth_scopes    = ["https://www.googleapis.com/auth/cloud-platform"] # IAM is what limits it
+      oauth_scopes    = ["https://www.googleapis.com/auth/cloud-platform"] # IAM limits the account
     }
   }
 
@@ -56,7 +56,7 @@ resource "google_container_cluster" "wrpi" {
     channel = "REGULAR"
   }
   maintenance_policy {
-    recurring_window { # weekdays, early: somebody is there soon after
+    recurring_window { # early, Monday to Thursday: people are at work soon after
       start_time = "2026-01-05T03:00:00Z"
       end_time   = "2026-01-05T07:00:00Z"
       recurrence = "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH"
@@ -71,7 +71,7 @@ resource "google_container_cluster" "wrpi" {
   }
   security_posture_config {
     mode               = "BASIC"
-    vulnerability_mode = "VULNERABILITY_DISABLED" # Google ended it; Artifact Registry scans images
+    vulnerability_mode = "VULNERABILITY_DISABLED" # discontinued by Google; Artifact Registry scans the images
   }
 
   depends_on = [google_project_iam_member.nodes]

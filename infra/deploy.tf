@@ -1,5 +1,5 @@
-# Who deploys: this repository's GitHub environment "production", at a release tag, and nobody else. There is no key:
-# GitHub vouches for the job, and Google lets it act for an hour as the account below.
+# Only this repository's GitHub environment "production" can deploy, and only at a release tag. There is no key: GitHub
+# issues a token for the job, and Google exchanges it for one hour of access as the account below.
 locals {
   deployment = "repo:${var.repository}:environment:production"
 }
@@ -43,11 +43,11 @@ resource "google_service_account_iam_member" "deployer" {
   member             = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.github.name}/subject/${local.deployment}"
 }
 
-# It reaches the cluster and can do nothing there: a RoleBinding in k8s/overlays/gke lets it deploy to one namespace.
+# This role only gives access to the cluster. A RoleBinding in k8s/overlays/gke lets the account deploy to one namespace.
 resource "google_project_iam_custom_role" "cluster_access" {
   role_id     = "wrpiClusterAccess"
   title       = "WRPI cluster access"
-  description = "Reach the cluster's control plane. What to do there, Kubernetes decides."
+  description = "Connects to the cluster's control plane. Kubernetes RBAC decides what is allowed there."
   permissions = ["container.clusters.connect", "container.clusters.get"]
 
   depends_on = [google_project_service.needed]
@@ -59,7 +59,7 @@ resource "google_project_iam_member" "deployer" {
   member  = google_service_account.deployer.member
 }
 
-# To find the digest of a version.
+# Lets the deployer look up the digest of a version.
 resource "google_artifact_registry_repository_iam_member" "deployer" {
   for_each = local.repositories
 

@@ -1,4 +1,4 @@
-# How clients find the API and know that it is the API: address, name, certificate, TLS.
+# The public side of the API: address, DNS zone, certificate and TLS policy.
 resource "google_compute_global_address" "wrpi" {
   name = "wrpi"
 
@@ -7,7 +7,7 @@ resource "google_compute_global_address" "wrpi" {
 
 resource "google_dns_managed_zone" "wrpi" {
   name        = "wrpi"
-  description = "The API's own zone."
+  description = "Zone of the API's public name."
   dns_name    = "${var.domain}."
 
   dnssec_config {
@@ -29,7 +29,7 @@ resource "google_dns_record_set" "address" {
   rrdatas      = [google_compute_global_address.wrpi.address]
 }
 
-# Nobody but Google issues certificates for this name, and nobody wildcards.
+# Only Google may issue certificates for this name. Wildcard certificates are not allowed.
 resource "google_dns_record_set" "caa" {
   managed_zone = google_dns_managed_zone.wrpi.name
   name         = google_dns_managed_zone.wrpi.dns_name
@@ -74,7 +74,7 @@ resource "google_certificate_manager_certificate_map_entry" "wrpi" {
   certificates = [google_certificate_manager_certificate.wrpi.id]
 }
 
-# Without a policy Google's load balancer accepts TLS 1.0.
+# Without this policy the load balancer accepts TLS 1.0.
 resource "google_compute_ssl_policy" "wrpi" {
   name            = "wrpi"
   profile         = "MODERN"

@@ -21,7 +21,7 @@ resource "google_compute_subnetwork" "wrpi" {
     ip_cidr_range = "10.30.0.0/20"
   }
 
-  # A tenth of the flows tells who talks to whom, for a tenth of the cost.
+  # 10 % of the flows show which hosts talk to each other, at 10 % of the cost.
   log_config {
     aggregation_interval = "INTERVAL_10_MIN"
     flow_sampling        = 0.1
@@ -29,7 +29,7 @@ resource "google_compute_subnetwork" "wrpi" {
   }
 }
 
-# Nodes have no public address. Without NAT no alert could leave the cluster for a pager or a chat.
+# Nodes have no public address. Alertmanager needs NAT to send alerts to a pager or a chat.
 resource "google_compute_router" "wrpi" {
   name    = "wrpi"
   network = google_compute_network.wrpi.id

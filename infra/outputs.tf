@@ -1,7 +1,7 @@
-# What `make gke-values` puts into the overlay, and what people need to know. Nothing here is secret.
+# Values for `make gke-values` and for operators. None is secret.
 
 output "project" {
-  description = "The project."
+  description = "ID of the Google Cloud project."
   value       = var.project
 }
 
@@ -21,12 +21,12 @@ output "domain" {
 }
 
 output "name_servers" {
-  description = "Values of the NS record to add to the zone above the domain."
+  description = "Values of the NS record. Add it to the parent zone of the domain."
   value       = google_dns_managed_zone.wrpi.name_servers
 }
 
 output "ds_records" {
-  description = "Values of the DS record to add beside it. Without it DNSSEC protects nobody."
+  description = "Values of the DS record. Add it to the parent zone too; without it DNSSEC has no effect."
   value       = data.google_dns_keys.wrpi.key_signing_keys[*].ds_record
 }
 
@@ -51,12 +51,12 @@ output "ssl_policy" {
 }
 
 output "releases" {
-  description = "Where the cluster pulls the project's images from."
+  description = "Registry path from which the cluster pulls the project's images."
   value       = "${google_artifact_registry_repository.releases.registry_uri}/${lower(var.repository)}"
 }
 
 output "docker_hub" {
-  description = "Where the cluster pulls Docker Hub's official images from."
+  description = "Registry path from which the cluster pulls Docker Hub's official images."
   value       = "${google_artifact_registry_repository.docker_hub.registry_uri}/library"
 }
 
@@ -66,17 +66,17 @@ output "repository" {
 }
 
 output "deployer" {
-  description = "Account that deploys."
+  description = "Service account that GitHub Actions deploys as."
   value       = google_service_account.deployer.email
 }
 
 output "identity_provider" {
-  description = "What GitHub Actions authenticates with."
+  description = "Workload identity provider that authenticates GitHub Actions."
   value       = google_iam_workload_identity_pool_provider.github.name
 }
 
 output "redis" {
-  description = "Memorystore's address, port and CA certificates; null where Redis runs in the cluster."
+  description = "Address, port and CA certificates of Memorystore. null if Redis runs in the cluster."
   value = one([for redis in google_redis_instance.wrpi : {
     host = redis.host
     port = redis.port

@@ -1,4 +1,4 @@
-# The project itself: the services that everything else needs, and what all of it is labelled with.
+# The Google services that the other files need, and the labels of all resources.
 locals {
   labels = {
     app        = "wrpi"
@@ -27,7 +27,7 @@ resource "google_project_service" "needed" {
   for_each = toset(local.services)
 
   service            = each.key
-  disable_on_destroy = false # others in the project may need it
+  disable_on_destroy = false # other parts of the project may use it
 }
 
 data "google_project" "this" {

@@ -1,6 +1,6 @@
-# Memorystore, off by default. It costs 36 USD a month, and has one user who may do everything, where the Redis in the
-# cluster has one for each service. Its AUTH string is always in the state, because the provider reads it back. A reader of
-# the state bucket who can reach the network can log in to it.
+# Memorystore, off by default. It costs 36 USD a month. It has a single user with all rights; the Redis in the cluster has
+# one restricted user per service. The provider stores its AUTH string in the state, so anyone who can read the state
+# bucket and reach the network can log in.
 resource "google_compute_global_address" "services" {
   count = var.memorystore ? 1 : 0
 
@@ -24,7 +24,7 @@ resource "google_redis_instance" "wrpi" {
 
   name                    = "wrpi"
   region                  = var.region
-  tier                    = "BASIC" # two values, renewed each minute
+  tier                    = "BASIC" # no replica: the updater rewrites the data every minute
   memory_size_gb          = 1
   redis_version           = "REDIS_7_2"
   authorized_network      = google_compute_network.wrpi.id

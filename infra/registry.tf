@@ -1,7 +1,7 @@
-# Private nodes pull from here alone. The first two are caches: they fetch an image when it is first asked for.
+# The registries from which the private nodes pull. The first two are caches that fetch an image at its first pull.
 resource "google_artifact_registry_repository" "releases" {
   repository_id = "ghcr"
-  description   = "Cache of the project's releases."
+  description   = "Caches the project's releases from ghcr.io."
   location      = var.region
   format        = "DOCKER"
   mode          = "REMOTE_REPOSITORY"
@@ -19,7 +19,7 @@ resource "google_artifact_registry_repository" "releases" {
 
 resource "google_artifact_registry_repository" "docker_hub" {
   repository_id = "docker-hub"
-  description   = "Cache of Docker Hub, for Redis."
+  description   = "Caches the Redis image from Docker Hub."
   location      = var.region
   format        = "DOCKER"
   mode          = "REMOTE_REPOSITORY"
@@ -35,7 +35,7 @@ resource "google_artifact_registry_repository" "docker_hub" {
 
 resource "google_artifact_registry_repository" "own" {
   repository_id = "wrpi"
-  description   = "For those who build their own images."
+  description   = "Holds images that you build yourself."
   location      = var.region
   format        = "DOCKER"
   mode          = "STANDARD_REPOSITORY"
@@ -47,7 +47,7 @@ resource "google_artifact_registry_repository" "own" {
     enablement_config = "INHERITED"
   }
 
-  # What has a tag stays: a roll-back may need it.
+  # Keeps tagged images, because a rollback may need them.
   cleanup_policies {
     id     = "untagged"
     action = "DELETE"

@@ -1,6 +1,7 @@
-# The passwords, in Secret Manager. All values are write-only: neither the state nor a plan holds one (but see redis.tf).
+# The passwords in Secret Manager. All values are write-only, so no state or plan contains one (exception: redis.tf).
 locals {
-  # Which Kubernetes accounts of the namespace wrpi read which secret. Redis reads its clients' passwords to know them.
+  # The service accounts in the namespace wrpi that may read each secret. Redis reads its clients' passwords to check
+  # their logins.
   readers = {
     app           = ["api"]
     app-previous  = ["api"]
@@ -34,10 +35,10 @@ resource "google_secret_manager_secret_iam_member" "reader" {
   role      = "roles/secretmanager.secretAccessor"
   member    = "${local.workload_pool}/subject/ns/wrpi/sa/${each.value.account}"
 
-  depends_on = [google_container_cluster.wrpi] # the pool comes with the first cluster
+  depends_on = [google_container_cluster.wrpi] # Google creates the pool with the first cluster
 }
 
-# Who read which password, and when.
+# Logs every read of a password.
 resource "google_project_iam_audit_config" "secrets" {
   project = var.project
   service = "secretmanager.googleapis.com"
@@ -53,18 +54,18 @@ ephemeral "random_password" "redis" {
   special = false
 }
 
-# Raising the version without a password sends an empty one, which Secret Manager refuses.
+# If the version is raised without a password, Secret Manager rejects the empty value.
 resource "google_secret_manager_secret_version" "app" {
   secret                 = google_secret_manager_secret.wrpi["app"].id
   secret_data_wo         = var.app_password
   secret_data_wo_version = var.app_password_version
 
   lifecycle {
-    create_before_destroy = true # a pod that starts meanwhile finds one
+    create_before_destroy = true # pods can start at any time
   }
 }
 
-# A secret cannot be empty. A file that is a single newline is an empty password to the API, that is none.
+# A secret cannot be empty. The API reads a file with a single newline as "no previous password".
 resource "google_secret_manager_secret_version" "app_previous" {
   secret                 = google_secret_manager_secret.wrpi["app-previous"].id
   secret_data_wo         = var.app_password_previous == "" ? "\n" : var.app_password_previous

@@ -1,5 +1,5 @@
 variable "project" {
-  description = "ID of the Google Cloud project. It exists, and has a billing account."
+  description = "ID of the Google Cloud project. It must exist and have a billing account."
   type        = string
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
@@ -8,26 +8,26 @@ variable "project" {
 }
 
 variable "region" {
-  description = "Region of the cluster and of everything that has a place."
+  description = "Region of all regional resources."
   type        = string
   default     = "europe-west1"
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
-    error_message = "A region looks like europe-west1; a zone (europe-west1-b) is too narrow."
+    error_message = "Give a region such as europe-west1, not a zone such as europe-west1-b."
   }
 }
 
 variable "domain" {
-  description = "Public host name of the API. It gets a DNS zone of its own."
+  description = "Public host name of the API. Terraform creates a DNS zone for it."
   type        = string
   validation {
     condition     = can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.){2,}[a-z]{2,63}$", var.domain))
-    error_message = "Give a lowercase host name below a domain of yours, such as wrpi.example.com, without a final dot."
+    error_message = "Give a lowercase host name in your domain, such as wrpi.example.com, without a final dot."
   }
 }
 
 variable "billing_account" {
-  description = "ID of the billing account, for the budget."
+  description = "ID of the billing account to which the budget applies."
   type        = string
   validation {
     condition     = can(regex("^[0-9A-F]{6}(-[0-9A-F]{6}){2}$", var.billing_account))
@@ -36,7 +36,7 @@ variable "billing_account" {
 }
 
 variable "monthly_budget" {
-  description = "Amount of the monthly budget, in the currency of the billing account. It warns and stops nothing."
+  description = "Monthly budget in the currency of the billing account. It sends warnings and does not stop anything."
   type        = number
   default     = 150
   validation {
@@ -46,7 +46,7 @@ variable "monthly_budget" {
 }
 
 variable "alert_email" {
-  description = "Address that gets the alerts of Cloud Monitoring and of the budget."
+  description = "E-mail address for the alerts of Cloud Monitoring and of the budget."
   type        = string
   validation {
     condition     = can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", var.alert_email))
@@ -55,7 +55,7 @@ variable "alert_email" {
 }
 
 variable "repository" {
-  description = "GitHub repository whose releases run here, as OWNER/NAME."
+  description = "GitHub repository whose releases are deployed, as OWNER/NAME."
   type        = string
   validation {
     condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
@@ -64,7 +64,7 @@ variable "repository" {
 }
 
 variable "repository_id" {
-  description = "Numeric ID of that repository (gh api repos/OWNER/NAME --jq .id). Unlike a name, nobody can register it again."
+  description = "Numeric ID of that repository (gh api repos/OWNER/NAME --jq .id). Unlike its name, it can never be reused."
   type        = string
   validation {
     condition     = can(regex("^[1-9][0-9]*$", var.repository_id))
@@ -73,21 +73,21 @@ variable "repository_id" {
 }
 
 variable "deletion_protection" {
-  description = "Whether Google refuses to delete the cluster. Set it to false and apply before you destroy."
+  description = "Protects the cluster and Memorystore against deletion. Set it to false and apply before you destroy."
   type        = bool
   default     = true
 }
 
 variable "memorystore" {
-  description = "Keep the readings in Memorystore instead of a Redis in the cluster. It has one user who may do everything, and its AUTH string is in the state."
+  description = "Store the readings in Memorystore instead of a Redis in the cluster. Memorystore has a single user with all rights, and its AUTH string is in the state."
   type        = bool
   default     = false
 }
 
-# Passwords. Ephemeral: neither a plan nor the state holds them.
+# Passwords. They are ephemeral: no plan or state contains them.
 
 variable "app_password" {
-  description = "Password of the API's users. Needed only when app_password_version changes."
+  description = "Password for users of the API. Needed only when app_password_version changes."
   type        = string
   default     = ""
   ephemeral   = true
@@ -95,12 +95,12 @@ variable "app_password" {
   nullable    = false
   validation {
     condition     = can(regex("^([^[:cntrl:]]{20,})?$", var.app_password))
-    error_message = "The password has at least 20 characters and no control characters."
+    error_message = "The password needs at least 20 characters and no control characters."
   }
 }
 
 variable "app_password_previous" {
-  description = "Password that is accepted too while clients change to the new one. Empty: none."
+  description = "Previous password, which the API also accepts while clients change to the new one. Empty: none."
   type        = string
   default     = ""
   ephemeral   = true
@@ -108,12 +108,12 @@ variable "app_password_previous" {
   nullable    = false
   validation {
     condition     = can(regex("^[^[:cntrl:]]*$", var.app_password_previous))
-    error_message = "The password has no control characters."
+    error_message = "The password must not contain control characters."
   }
 }
 
 variable "app_password_version" {
-  description = "Raise it by one to store app_password and app_password_previous."
+  description = "Raise this by one to store app_password and app_password_previous."
   type        = number
   default     = 1
   validation {
@@ -123,7 +123,7 @@ variable "app_password_version" {
 }
 
 variable "redis_password_version" {
-  description = "Raise it by one to make new passwords for the Redis in the cluster."
+  description = "Raise this by one to generate new passwords for the Redis in the cluster."
   type        = number
   default     = 1
   validation {

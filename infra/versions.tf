@@ -1,4 +1,4 @@
-# Terraform and OpenTofu alike. The versions are exact, so that a plan is the same wherever it is made.
+# For Terraform and OpenTofu. Exact versions make plans reproducible.
 terraform {
   required_version = ">= 1.11" # write-only arguments and ephemeral values
 
@@ -13,7 +13,7 @@ terraform {
     }
   }
 
-  # The bucket that bootstrap/ makes: terraform init -backend-config=bucket=NAME
+  # bootstrap/ creates the bucket: terraform init -backend-config=bucket=NAME
   backend "gcs" {
     prefix = "wrpi"
   }
@@ -24,7 +24,7 @@ provider "google" {
   region         = var.region
   default_labels = local.labels
 
-  # The budget API bills its calls to a project, and a person's credentials name none.
+  # The budget API needs a project to bill its calls to, and a user's credentials do not name one.
   billing_project       = var.project
   user_project_override = true
 }

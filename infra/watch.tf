@@ -1,7 +1,7 @@
-# What watches from outside the cluster, and so still speaks when the cluster is silent. The alerts on the API's own
-# metrics are in k8s/components/monitoring.
+# Monitoring from outside the cluster, which works even if the whole cluster is down. k8s/components/monitoring has the
+# alerts on the API's metrics.
 resource "google_monitoring_notification_channel" "email" {
-  display_name = "WRPI, on call"
+  display_name = "WRPI on-call"
   type         = "email"
   labels       = { email_address = var.alert_email }
   user_labels  = local.labels
@@ -38,14 +38,14 @@ locals {
 }
 
 resource "google_monitoring_alert_policy" "unreachable" {
-  display_name          = "WRPI cannot be reached from outside"
+  display_name          = "WRPI is unreachable from the internet"
   severity              = "CRITICAL"
   combiner              = "OR"
   notification_channels = [google_monitoring_notification_channel.email.id]
   user_labels           = local.labels
 
   conditions {
-    display_name = "Checks fail from more than one place"
+    display_name = "Uptime checks fail from more than one location"
     condition_threshold {
       filter          = "metric.type = \"monitoring.googleapis.com/uptime_check/check_passed\" AND ${local.uptime}"
       comparison      = "COMPARISON_GT"
@@ -60,7 +60,7 @@ resource "google_monitoring_alert_policy" "unreachable" {
     }
   }
   documentation {
-    content = "https://${var.domain}/ does not answer. Look at the load balancer, the certificate and DNS first; docs/runbook.md has the rest."
+    content = "https://${var.domain}/ does not answer; users get errors. First check the load balancer, the certificate and DNS. If they work, see WrpiApiDown in docs/runbook.md."
   }
 }
 
@@ -72,7 +72,7 @@ resource "google_monitoring_alert_policy" "certificate" {
   user_labels           = local.labels
 
   conditions {
-    display_name = "Less than 14 days are left"
+    display_name = "Certificate expires in less than 14 days"
     condition_threshold {
       filter          = "metric.type = \"monitoring.googleapis.com/uptime_check/time_until_ssl_cert_expires\" AND ${local.uptime}"
       comparison      = "COMPARISON_LT"
@@ -87,7 +87,7 @@ resource "google_monitoring_alert_policy" "certificate" {
     }
   }
   documentation {
-    content = "Google renews it a month before. Look at its state: gcloud certificate-manager certificates describe wrpi"
+    content = "Google should have renewed the certificate of ${var.domain} a month before it expires. Users notice nothing yet. First check its state: gcloud certificate-manager certificates describe wrpi"
   }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Writes secrets.env, readable by its owner only: random Redis passwords (or those in the environment), APP_PASSWORD from
-# the environment or asked for without an echo, and APP_PASSWORD_PREVIOUS from the environment, else empty. FORCE=1
-# replaces a file that is there.
+# Writes secrets.env, readable by its owner only. APP_PASSWORD comes from the environment or from a prompt. The Redis
+# passwords are random, and APP_PASSWORD_PREVIOUS is empty, unless they are set in the environment. FORCE=1 replaces an
+# existing file.
 set -euo pipefail
 cd "$(dirname "$0")"
 umask 077
@@ -10,21 +10,20 @@ fail() {
   echo "make secrets: $1" >&2
   exit 1
 }
-# 192 bits. The base64 of longer ones fills more than a line in what kustomize prints, and each apply would then say
-# "configured".
+# 192 bits. kustomize wraps the base64 of longer passwords, and each `kubectl apply` would then report "configured".
 random() { od -An -v -tx1 -N24 /dev/urandom | tr -d ' \n'; }
 
 if [ -e secrets.env ] && [ "${FORCE:-}" != 1 ]; then
-  fail "k8s/secrets.env exists; FORCE=1 replaces it with new passwords."
+  fail "k8s/secrets.env exists. To replace it with new passwords, set FORCE=1."
 fi
 if [ -z "${APP_PASSWORD:-}" ]; then
-  [ -t 0 ] || fail "set APP_PASSWORD in the environment, or run this in a terminal, where it asks."
-  IFS= read -rsp 'APP_PASSWORD, which the users of the API type: ' APP_PASSWORD
+  [ -t 0 ] || fail "set APP_PASSWORD in the environment, or run this in a terminal to be asked for it."
+  IFS= read -rsp 'APP_PASSWORD, the password for users of the API: ' APP_PASSWORD
   echo >&2
 fi
 [ -n "${APP_PASSWORD//[[:space:]]/}" ] || fail "APP_PASSWORD is empty."
 for password in "$APP_PASSWORD" "${APP_PASSWORD_PREVIOUS:=}" "${REDIS_API_PASSWORD:=$(random)}" "${REDIS_UPDATER_PASSWORD:=$(random)}"; do
-  [[ $password != *[$'\n\r']* ]] || fail "a password has a line break."
+  [[ $password != *[$'\n\r']* ]] || fail "a password contains a line break."
 done
 
 new=$(mktemp secrets.env.XXXXXX)
@@ -35,4 +34,4 @@ printf '%s=%s\n' \
   REDIS_API_PASSWORD "$REDIS_API_PASSWORD" \
   REDIS_UPDATER_PASSWORD "$REDIS_UPDATER_PASSWORD" >"$new"
 mv "$new" secrets.env
-echo "Wrote k8s/secrets.env. Keep it out of version control, as .gitignore does." >&2
+echo "Wrote k8s/secrets.env. Git ignores it; do not commit it." >&2

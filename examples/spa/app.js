@@ -1,4 +1,4 @@
-// The page: asks for the password, keeps it in memory alone, and shows the readings as they come.
+// The page: asks for the password, keeps it only in memory, and shows each new reading.
 
 import { Sparkline } from "./sparkline.js";
 import { follow } from "./stream.js";
@@ -7,12 +7,12 @@ const API = document.querySelector("meta[name=wrpi-api]").content;
 const STATES = {
   connecting: "Connecting…",
   live: "Live",
-  throttled: "Too many wrong passwords came from your address. The API asks you to wait.",
-  empty: "The API is up, but has no reading yet.",
-  failing: "The API has a problem.",
+  throttled: "Too many wrong passwords from your address. Please wait.",
+  empty: "The API is up but has no reading yet.",
+  failing: "The API reports an error.",
   lost: "The connection to the API is lost.",
 };
-const WRONG = "That is not the password. Please try again.";
+const WRONG = "Wrong password. Please try again.";
 const UNITS = [["second", 1], ["minute", 60], ["hour", 3600], ["day", 86400]];
 const relative = new Intl.RelativeTimeFormat("en");
 
@@ -20,7 +20,7 @@ const element = (id) => document.getElementById(id);
 const form = element("sign-in");
 const sparkline = new Sparkline(element("line"), element("caption"));
 
-let session = null; // What ends the stream.
+let session = null; // The AbortController of the stream.
 let calculatedAt = null;
 let retryAt = null;
 
@@ -37,7 +37,7 @@ form.addEventListener("submit", (event) => {
 element("sign-out").addEventListener("click", () => signOut());
 
 function onReading(json) {
-  // Parsed, a number would lose its trailing zeros: `source` has the digits, where the browser gives it.
+  // JSON.parse drops trailing zeros. `source` has the original digits, in browsers that support it.
   let digits;
   const reading = JSON.parse(json, (key, value, context) => {
     if (key === "latest_value") digits = context?.source ?? String(value);
@@ -52,7 +52,7 @@ function onReading(json) {
 
 function onState(name, wait) {
   if (name === "denied") return signOut(WRONG);
-  // While it tries again, it goes on saying why.
+  // While it retries, the page keeps showing the reason.
   if (name === "connecting" && !form.hidden) form.setAttribute("aria-busy", "true");
   if (name === "connecting" && form.hidden) return;
   retryAt = wait === undefined ? null : Date.now() + wait;

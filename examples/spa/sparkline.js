@@ -1,8 +1,8 @@
-// The latest readings as a line, in an SVG that has the paths "area", "line" and "dot".
+// Draws the latest readings as a line, in an SVG with the paths "area", "line" and "dot".
 
 const KEPT = 60;
 const WIDTH = 600;
-/** Where 100 and 0 are. */
+/** The y coordinates of the values 100 and 0. */
 const [TOP, BOTTOM] = [10, 170];
 
 export class Sparkline {

@@ -1,14 +1,14 @@
-// Follows the API's stream of readings, and comes back by itself whatever happens. `EventSource` could not: it sends
-// no Authorization header.
+// Follows the API's stream of readings and reconnects after every failure. `EventSource` cannot be used, because it
+// cannot send an Authorization header.
 
-/** The API says something at least every 15 seconds; after this long a silent connection is given up. */
+/** A connection that is silent for this long is closed. The API sends something at least every 15 seconds. */
 const SILENCE = 40_000;
 const LONGEST_WAIT = 15_000;
 
 /**
  * Follows the stream at `url` until `signal` aborts or the password is refused.
- * `onReading` gets the JSON text of each reading; `onState` gets the name of each new state ("connecting", "live",
- * "denied", "throttled", "empty", "failing", "lost") and, where it will try again, after how many milliseconds.
+ * `onReading` gets the JSON text of each reading. `onState` gets the name of each new state ("connecting", "live",
+ * "denied", "throttled", "empty", "failing", "lost") and the milliseconds until the next attempt, if there is one.
  */
 export async function follow(url, authorization, signal, { onReading, onState }) {
   let lastEventId = null;
@@ -25,7 +25,7 @@ export async function follow(url, authorization, signal, { onReading, onState })
     };
     try {
       const headers = { Authorization: authorization, ...(lastEventId && { "Last-Event-ID": lastEventId }) };
-      // Without "omit", a browser may answer a 401 with a dialog of its own.
+      // Without "omit", the browser may show its own login dialog after a 401.
       const options = { headers, cache: "no-store", credentials: "omit" };
       const response = await fetch(url, { ...options, signal: AbortSignal.any([signal, silence.signal]) });
       if (response.status === 401) return onState("denied");
@@ -36,7 +36,7 @@ export async function follow(url, authorization, signal, { onReading, onState })
           lastEventId = event.id ?? lastEventId;
           if (event.event === "wrpi") onReading(event.data);
         }
-        wait = 1000; // It ended well: the server stops, and another may be there already.
+        wait = 1000; // The server ended the stream because it is stopping. Another server may be ready.
       } else {
         state = { 429: "throttled", 503: "empty" }[response.status] ?? "failing";
         wait = Math.max(wait, 1000 * (Number(response.headers.get("Retry-After")) || 0));
@@ -52,7 +52,7 @@ export async function follow(url, authorization, signal, { onReading, onState })
   }
 }
 
-/** The events of a body, as objects of their fields (HTML Living Standard, section 9.2). */
+/** Parses a response body to events, as objects with their fields (HTML Living Standard, section 9.2). */
 async function* events(body, heard) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
@@ -68,7 +68,7 @@ async function* events(body, heard) {
   }
 }
 
-/** Waits, but no longer than until the browser is online again or `signal` aborts. */
+/** Waits, or until the browser is online again or `signal` aborts. */
 function pause(milliseconds, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(done, milliseconds);

@@ -1,5 +1,5 @@
-# The bucket that holds the state of everything else. Its own state stays on disk: if that is lost,
-# `terraform import google_storage_bucket.state NAME` brings it back.
+# The bucket for the Terraform state of everything else. The state of this directory stays on disk. If it is lost, run
+# `terraform import google_storage_bucket.state NAME`.
 terraform {
   required_version = ">= 1.11"
 
@@ -34,7 +34,7 @@ variable "location" {
   }
 }
 
-# Terraform asks these about the project before it can switch on the others.
+# Terraform needs these services before it can enable the others.
 resource "google_project_service" "needed" {
   for_each = toset(["cloudresourcemanager.googleapis.com", "serviceusage.googleapis.com", "storage.googleapis.com"])
 

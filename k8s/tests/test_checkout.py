@@ -1,11 +1,11 @@
-"""What a clone holds, wherever it is made."""
+"""The files in a clone have the same line ends on every platform."""
 
 import subprocess
 
 from conftest import K8S
 
 
-def test_no_text_file_has_a_carriage_return_even_in_a_clone_on_windows(tmp_path):
+def test_a_clone_on_windows_has_no_carriage_returns(tmp_path):
     clone = tmp_path / "clone"
     settings = ["--config", "core.autocrlf=true", "--config", "core.eol=crlf"]
     subprocess.run(["git", "clone", "--quiet", "--no-checkout", *settings, K8S.parent, clone], check=True)

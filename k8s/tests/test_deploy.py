@@ -1,4 +1,4 @@
-"""`make deploy`, with a kubectl that notes what it is asked for; the cluster tests have the real one."""
+"""`make deploy` with a fake kubectl that records its arguments. The cluster tests use the real one."""
 
 import subprocess
 
@@ -8,7 +8,7 @@ from conftest import K8S
 
 @pytest.fixture
 def deploy(tmp_path):
-    """Runs `make deploy` where kubectl fails for arguments that `refused` matches; returns its status and the calls."""
+    """Runs `make deploy` with a kubectl that fails for arguments matching `refused`. Returns its status and the calls."""
 
     def run(refused, *arguments):
         kubectl, calls = tmp_path / "kubectl", tmp_path / "calls"
@@ -24,7 +24,7 @@ def deploy(tmp_path):
 NAMESPACE, DRY_RUN, APPLY = "get namespace wrpi", "apply -k k8s --dry-run=server", "apply -k k8s"
 
 
-def test_it_applies_what_the_cluster_would_take(deploy):
+def test_it_applies_after_a_successful_dry_run(deploy):
     assert deploy("nothing") == (0, [NAMESPACE, DRY_RUN, APPLY])
 
 
@@ -34,15 +34,15 @@ def test_it_applies_an_overlay(deploy):
     assert deploy("nothing", f"KUSTOMIZATION={overlay}") == (0, calls)
 
 
-def test_it_applies_nothing_when_the_cluster_refuses_an_object(deploy):
+def test_it_applies_nothing_if_the_dry_run_fails(deploy):
     status, calls = deploy("*--dry-run*")
     assert status != 0 and calls == [NAMESPACE, DRY_RUN]
 
 
-def test_the_first_time_there_is_no_namespace_to_try_it_in(deploy):
+def test_it_skips_the_dry_run_if_the_namespace_does_not_exist(deploy):
     assert deploy("'get namespace'*") == (0, [NAMESPACE, APPLY])
 
 
-def test_a_failed_apply_is_told(deploy):
+def test_it_fails_if_the_apply_fails(deploy):
     status, _ = deploy(f"'{APPLY}'")
     assert status != 0

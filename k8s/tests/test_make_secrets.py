@@ -1,4 +1,4 @@
-"""`make secrets`, from a copy of k8s/."""
+"""make-secrets.sh, run in a copy of k8s/."""
 
 import base64
 import os
@@ -28,7 +28,7 @@ def written(directory):
     return dict(line.split("=", 1) for line in (directory / "secrets.env").read_text().splitlines())
 
 
-def test_what_is_written_is_private_random_and_complete(directory):
+def test_the_file_is_private_and_complete_with_random_passwords(directory):
     password = "a b=c:$(id)'\"ä#"
     result = run(directory, APP_PASSWORD=password)
     assert result.returncode == 0
@@ -42,7 +42,7 @@ def test_what_is_written_is_private_random_and_complete(directory):
     assert len(api) == len(updater) == 48 and api != updater
 
 
-def test_a_file_that_is_there_stays_unless_forced(directory):
+def test_an_existing_file_is_replaced_only_with_force(directory):
     run(directory, APP_PASSWORD="first")
     before = written(directory)
     result = run(directory, APP_PASSWORD="second")
@@ -54,8 +54,8 @@ def test_a_file_that_is_there_stays_unless_forced(directory):
     assert after["REDIS_API_PASSWORD"] != before["REDIS_API_PASSWORD"]
 
 
-def test_an_unchanged_secret_is_printed_as_the_cluster_stores_it(directory, kubectls, tree):
-    """kustomize wraps long base64, and kubectl then takes the line breaks for a change at each apply."""
+def test_kustomize_does_not_wrap_the_passwords(directory, kubectls, tree):
+    """kubectl would take the line breaks for a change at every apply."""
     assert run(directory, APP_PASSWORD="app").returncode == 0
     root = tree(())
     shutil.copy(directory / "secrets.env", root)
@@ -66,25 +66,25 @@ def test_an_unchanged_secret_is_printed_as_the_cluster_stores_it(directory, kube
 
 
 @pytest.mark.parametrize("name", ["APP_PASSWORD_PREVIOUS", "REDIS_API_PASSWORD", "REDIS_UPDATER_PASSWORD"])
-def test_the_other_passwords_may_be_given(directory, name):
+def test_the_environment_sets_the_other_passwords(directory, name):
     assert run(directory, APP_PASSWORD="app", **{name: "given"}).returncode == 0
     assert written(directory)[name] == "given"
 
 
 @pytest.mark.parametrize("password", ["", " ", "two\nlines"])
-def test_a_useless_password_is_refused(directory, password):
+def test_an_empty_password_or_one_with_a_line_break_is_refused(directory, password):
     result = run(directory, APP_PASSWORD=password)
     assert result.returncode != 0 and "APP_PASSWORD" in result.stderr or "line break" in result.stderr
     assert not list(directory.glob("secrets.env*"))
 
 
-def test_a_terminal_is_asked_and_does_not_show_the_answer(directory):
+def test_the_prompt_does_not_echo_the_password(directory):
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [directory / "make-secrets.sh"], env={"PATH": os.environ["PATH"]}, stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
-    shown = read_until(ours, b"type: ")
+    shown = read_until(ours, b"API: ")
     os.write(ours, b"typed in\n")
     shown += read_until(ours, b"Wrote")
     assert process.wait(10) == 0

@@ -1,4 +1,4 @@
-"""What the network policies, all together, let through."""
+"""The traffic that all network policies together allow."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def selected_by(policy, template):
 
 
 def rules(objects, name, direction):
-    """All rules of `direction` (ingress or egress) for a pod, as (peers, ports); no peers means everyone."""
+    """All rules of `direction` (ingress or egress) for a pod, as (peers, ports). peers is None if everyone is allowed."""
     peers = "from" if direction == "ingress" else "to"
     return [
         (rule.get(peers), {port["port"] for port in rule["ports"]})
@@ -32,7 +32,7 @@ def redis_port(objects):
     return int(objects.one("ConfigMap", "redis")["data"]["port"])
 
 
-def test_every_pod_is_denied_by_default_in_both_directions(objects):
+def test_traffic_is_denied_by_default_in_both_directions(objects):
     policy = objects.one("NetworkPolicy", "default-deny")["spec"]
     assert policy == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     for policy in objects.of("NetworkPolicy"):
@@ -41,7 +41,7 @@ def test_every_pod_is_denied_by_default_in_both_directions(objects):
             assert direction not in spec or direction.capitalize() in spec["policyTypes"], policy["metadata"]["name"]
 
 
-def test_the_world_reaches_the_public_port_only(objects):
+def test_only_the_public_port_is_open_to_everyone(objects):
     for name in objects.pods():
         open_ports = {port for peers, ports in rules(objects, name, "ingress") if peers is None for port in ports}
         assert open_ports <= {8080, 8443} if name == "api" else not open_ports, name
@@ -51,7 +51,7 @@ def test_the_world_reaches_the_public_port_only(objects):
     assert peers == (google if "components/gke" in objects.chosen else None)
 
 
-def test_prometheus_reaches_the_admin_port_and_nobody_else(objects):
+def test_only_prometheus_reaches_the_admin_port(objects):
     open_to = [peers for name in objects.pods() for peers, ports in rules(objects, name, "ingress") if 9090 in ports]
     if "components/monitoring" not in objects.chosen:
         assert open_to == []
@@ -71,7 +71,7 @@ def test_prometheus_reaches_the_admin_port_and_nobody_else(objects):
     }
 
 
-def test_redis_hears_its_clients_and_goes_nowhere(objects):
+def test_redis_accepts_only_its_clients_and_connects_nowhere(objects):
     if "components/external-redis" in objects.chosen:
         assert "redis" not in objects.pods()
         assert not [found for found in objects if found["metadata"]["labels"].get("app.kubernetes.io/component") == "redis"]
@@ -85,7 +85,7 @@ def test_redis_hears_its_clients_and_goes_nowhere(objects):
 
 
 @pytest.mark.parametrize("client", ["api", "updater"])
-def test_services_go_to_redis_and_to_name_servers_only(objects, client):
+def test_the_services_connect_only_to_redis_and_dns(objects, client):
     to_redis, dns = [], []
     for peers, ports in rules(objects, client, "egress"):
         assert peers
@@ -103,5 +103,5 @@ def test_services_go_to_redis_and_to_name_servers_only(objects, client):
         assert port["protocol"] in ("UDP", "TCP") and port["port"] == 53
 
 
-def test_nobody_reaches_the_updater(objects):
+def test_nothing_can_connect_to_the_updater(objects):
     assert rules(objects, "updater", "ingress") == []

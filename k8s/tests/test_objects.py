@@ -1,4 +1,4 @@
-"""How the objects hang together, in every combination."""
+"""References between the objects, rights and rollouts, in every combination."""
 
 import base64
 import re
@@ -14,7 +14,7 @@ def selects(selector, template):
     return selector.items() <= template["metadata"]["labels"].items()
 
 
-def test_services_lead_to_declared_ports_and_never_to_the_admin_port(objects):
+def test_services_point_to_declared_ports_and_never_to_the_admin_port(objects):
     for service in objects.of("Service"):
         selected = [found for found in objects.pods().values() if selects(service["spec"]["selector"], found)]
         assert len(selected) == 1, service["metadata"]["name"]
@@ -23,7 +23,7 @@ def test_services_lead_to_declared_ports_and_never_to_the_admin_port(objects):
             assert port_of(container, port["targetPort"])["containerPort"] != 9090
 
 
-def test_what_is_scraped_is_the_admin_port_of_every_api_pod(objects):
+def test_prometheus_scrapes_the_admin_port_of_every_api_pod(objects):
     for kind, field in (("PodMonitor", "podMetricsEndpoints"), ("PodMonitoring", "endpoints")):
         for monitor in objects.of(kind):
             selector = monitor["spec"]["selector"]["matchLabels"]
@@ -31,12 +31,12 @@ def test_what_is_scraped_is_the_admin_port_of_every_api_pod(objects):
             (container,) = template["spec"]["containers"]
             (endpoint,) = monitor["spec"][field]
             assert port_of(container, endpoint["port"])["containerPort"] == 9090
-            # The name of the job in all rules: said here, or the object's own name on Google Cloud.
+            # The job name in all rules: set by a relabeling, or on Google Cloud the name of the object.
             job = endpoint.get("relabelings", [{"targetLabel": "job", "replacement": monitor["metadata"]["name"]}])
             assert job == [{"targetLabel": "job", "replacement": "wrpi-api"}]
 
 
-def test_the_world_has_one_way_in(objects):
+def test_the_api_is_the_only_public_service(objects):
     public = [found for found in objects.of("Service") if found["spec"].get("type") == "LoadBalancer"]
     if "components/gke" in objects.chosen:
         assert not public
@@ -45,7 +45,7 @@ def test_the_world_has_one_way_in(objects):
             backends = [backend for rule in route["spec"]["rules"] for backend in rule.get("backendRefs", [])]
             assert all((backend["name"], backend["port"]) == ("api", port) for backend in backends)
         for service in objects.of("Service"):
-            assert "externalTrafficPolicy" not in service["spec"]  # refused where nothing is external
+            assert "externalTrafficPolicy" not in service["spec"]  # invalid for a ClusterIP Service
     else:
         (service,) = public
         assert service["metadata"]["name"] == "api"
@@ -53,7 +53,7 @@ def test_the_world_has_one_way_in(objects):
         assert {80: "http"}.items() <= {port["port"]: port["targetPort"] for port in service["spec"]["ports"]}.items()
 
 
-def test_both_services_read_where_redis_is_from_the_same_keys(objects):
+def test_both_services_read_the_address_of_redis_from_the_same_keys(objects):
     def sources(name):
         (container,) = objects.pods()[name]["spec"]["containers"]
         return {env["name"]: env.get("valueFrom", {}).get("configMapKeyRef") for env in container["env"]}
@@ -68,13 +68,13 @@ def test_both_services_read_where_redis_is_from_the_same_keys(objects):
         assert f"{name}-user" in config["data"]
 
 
-def test_clients_of_redis_have_an_address_that_outlives_its_pod(base):
+def test_the_address_of_redis_survives_pod_replacement(base):
     assert base.one("ConfigMap", "redis")["data"]["host"] == "redis"
     assert "clusterIP" not in base.one("Service", "redis")["spec"]
 
 
-def test_redis_on_a_lost_node_is_replaced_and_no_longer_reached(base):
-    """A StatefulSet would wait for the node; publishNotReadyAddresses would keep the dead pod among the endpoints."""
+def test_redis_on_a_lost_node_is_replaced_and_gets_no_connections(base):
+    """A StatefulSet would wait for the node. publishNotReadyAddresses would keep the lost pod as an endpoint."""
     spec = base.one("Deployment", "redis")["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
     assert not base.of("StatefulSet")
@@ -82,7 +82,7 @@ def test_redis_on_a_lost_node_is_replaced_and_no_longer_reached(base):
     assert "publishNotReadyAddresses" not in base.one("Service", "redis")["spec"]
 
 
-def test_what_pods_refer_to_exists(objects):
+def test_pods_refer_to_existing_objects(objects):
     known = {(found["kind"], found["metadata"]["name"]) for found in objects}
     keys = {found["metadata"]["name"]: found["data"].keys() for found in objects.of("Secret")}
     for name, template in objects.pods().items():
@@ -102,7 +102,7 @@ def test_what_pods_refer_to_exists(objects):
                     assert not volume["secret"]["secretName"].startswith("wrpi-secrets"), name
 
 
-def test_secrets_are_files_that_only_their_pod_s_user_reads(objects):
+def test_secrets_are_mounted_as_private_files(objects):
     for name, spec, container in objects.containers():
         for env in container.get("env", []):
             assert "secretKeyRef" not in env.get("valueFrom", {}), (name, env)
@@ -111,7 +111,7 @@ def test_secrets_are_files_that_only_their_pod_s_user_reads(objects):
         for volume in template["spec"].get("volumes", []):
             if "secret" in volume:
                 assert volume["secret"]["defaultMode"] == 0o440, name
-                assert volume["secret"]["items"], f"{name} gets every key"
+                assert volume["secret"]["items"], f"{name} mounts every key"
 
 
 def test_a_new_password_rolls_the_pods(objects):
@@ -123,10 +123,10 @@ def test_a_new_password_rolls_the_pods(objects):
 
 
 @pytest.mark.parametrize("line", ["absent", "empty", "set"])
-def test_a_previous_password_is_a_file_that_is_there_and_may_be_empty(kubectls, tree, passwords, line):
-    """The API takes an absent file for an error, so that a mounting that went wrong is noticed."""
+def test_the_file_of_the_previous_password_exists_and_may_be_empty(kubectls, tree, passwords, line):
+    """The API does not start if the file is missing, so a wrong mount is noticed."""
     lines = passwords | {"APP_PASSWORD_PREVIOUS": "before" if line == "set" else ""}
-    if line == "absent":  # as make-secrets.sh wrote it before there was the key
+    if line == "absent":  # as in a secrets.env from an older version
         del lines["APP_PASSWORD_PREVIOUS"]
     found = Objects((), {((), NEWEST): build(kubectls[NEWEST], tree((), lines))})
     value = found.one("Secret", "wrpi-secrets")["data"]["APP_PASSWORD_PREVIOUS"]
@@ -140,9 +140,9 @@ def test_a_previous_password_is_a_file_that_is_there_and_may_be_empty(kubectls, 
     ] == path
 
 
-def test_every_password_file_that_the_api_is_told_of_is_mounted(objects):
+def test_every_password_file_of_the_api_is_mounted(objects):
     (container,) = objects.pods()["api"]["spec"]["containers"]
-    told = {env["value"] for env in container["env"] if re.search("PASS.*_FILE$", env["name"])}
+    configured = {env["value"] for env in container["env"] if re.search("PASS.*_FILE$", env["name"])}
     (mount,) = (mount for mount in container["volumeMounts"] if mount["name"] == "secrets")
     (volume,) = (volume for volume in objects.pods()["api"]["spec"]["volumes"] if volume["name"] == "secrets")
     if "csi" in volume:
@@ -150,10 +150,10 @@ def test_every_password_file_that_the_api_is_told_of_is_mounted(objects):
         items = yaml.safe_load(provider["spec"]["parameters"]["secrets"])
     else:
         items = volume["secret"]["items"]
-    assert told == {f"{mount['mountPath']}/{item['path']}" for item in items}
+    assert configured == {f"{mount['mountPath']}/{item['path']}" for item in items}
 
 
-def test_no_secret_is_written_down():
+def test_no_file_contains_a_secret():
     for file in K8S.rglob("*.yaml"):
         for document in yaml.safe_load_all(file.read_text()):
             if isinstance(document, list):  # a JSON patch
@@ -166,7 +166,7 @@ def test_no_secret_is_written_down():
     assert all(line.startswith("#") or line.endswith("=") for line in lines)
 
 
-def test_the_autoscaler_owns_the_number_of_api_pods(objects):
+def test_only_the_autoscaler_sets_the_number_of_api_pods(objects):
     (scaler,) = objects.of("HorizontalPodAutoscaler")
     assert scaler["spec"]["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api"}
     assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (2, 10)
@@ -175,7 +175,7 @@ def test_the_autoscaler_owns_the_number_of_api_pods(objects):
     assert deployment["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 
 
-def test_a_drain_takes_one_api_pod_at_a_time(objects):
+def test_a_drain_evicts_one_api_pod_at_a_time(objects):
     (budget,) = objects.of("PodDisruptionBudget")
     assert budget["spec"]["maxUnavailable"] == 1
     assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
@@ -192,21 +192,21 @@ def test_an_update_ends_before_the_next_begins(objects):
         return
     spec = objects.one("CronJob", "updater")["spec"]
     assert spec["schedule"] == "* * * * *" and spec["concurrencyPolicy"] == "Forbid"
-    assert 10 <= spec["startingDeadlineSeconds"] < 60  # the controller looks every ten seconds
+    assert 10 <= spec["startingDeadlineSeconds"] < 60  # the controller checks every ten seconds
     job = spec["jobTemplate"]["spec"]
     pod = job["template"]["spec"]
     (container,) = pod["containers"]
     (deadline,) = (env["value"] for env in container["env"] if env["name"] == "UPDATE_DEADLINE")
-    # One deadline bounds the calculation, the other the Job with all that comes before.
+    # UPDATE_DEADLINE limits the update, activeDeadlineSeconds limits the Job including scheduling and image pulls.
     assert int(deadline.removesuffix("s")) + pod["terminationGracePeriodSeconds"] < 60
     if "overlays/gke" in objects.chosen:
-        assert 120 + int(deadline.removesuffix("s")) < job["activeDeadlineSeconds"]  # while Autopilot starts a node
+        assert 120 + int(deadline.removesuffix("s")) < job["activeDeadlineSeconds"]  # Autopilot may start a node first
     else:
         assert int(deadline.removesuffix("s")) < job["activeDeadlineSeconds"]
         assert job["activeDeadlineSeconds"] + pod["terminationGracePeriodSeconds"] < 60
 
 
-def test_a_lasting_updater_is_the_job_s_pod_that_stays(render):
+def test_the_updater_deployment_runs_the_same_pod_as_the_job(render):
     others = ("components/gke-secret-manager", "components/external-redis")
     job = render(*others).pods()["updater"]
     deployment = render(*others, UPDATER_DEPLOYMENT).one("Deployment", "updater")["spec"]
@@ -215,8 +215,8 @@ def test_a_lasting_updater_is_the_job_s_pod_that_stays(render):
     pod = deployment["template"]
     (container,) = pod["spec"]["containers"]
     assert environment(container)["UPDATE_INTERVAL"] == "60s"
-    # It outlasts an outage of Redis of any length without a restart that waits: the kubelet forgets its backoff after
-    # ten minutes.
+    # Restarts are at least ten minutes apart, because the kubelet resets its back-off after ten minutes. So the updater
+    # never waits for a restart when Redis returns.
     assert container.pop("readinessProbe")["exec"]["command"] == ["/updater", "healthcheck"]
     probe = container.pop("livenessProbe")
     assert probe["exec"]["command"] == ["/updater", "healthcheck"]
@@ -227,7 +227,7 @@ def test_a_lasting_updater_is_the_job_s_pod_that_stays(render):
     assert pod == job
 
 
-def test_roles_name_what_they_allow_and_bind_nobody_but_prometheus_and_the_deployer(objects):
+def test_roles_have_no_wildcards_and_only_prometheus_and_the_deployer_are_bound(objects):
     bindings = [found for found in objects if found["kind"].endswith("Binding")]
     if "components/monitoring" in objects.chosen and "components/gke-monitoring" not in objects.chosen:
         (binding,) = bindings
@@ -256,7 +256,7 @@ def allowed(objects, role, group, resource):
             for verb in rule["verbs"]}
 
 
-def test_a_pipeline_may_apply_what_there_is(objects):
+def test_the_deployer_may_apply_every_object(objects):
     only_read = {"Namespace", "LimitRange", "ResourceQuota", "NetworkPolicy", "Role", "RoleBinding"}
     for found in objects:
         group = found["apiVersion"].rpartition("/")[0]
@@ -265,7 +265,7 @@ def test_a_pipeline_may_apply_what_there_is(objects):
         assert needed <= allowed(objects, "wrpi-deployer", group, resource), f"{group} {resource}"
 
 
-def test_whoever_is_on_call_sees_all_but_secrets_and_a_pipeline_deletes_a_broken_pod(objects):
+def test_the_viewer_reads_everything_except_secrets_and_the_deployer_deletes_pods(objects):
     for found in objects:
         group = found["apiVersion"].rpartition("/")[0]
         resource = plural(found["kind"].lower())

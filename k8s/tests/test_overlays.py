@@ -1,4 +1,4 @@
-"""The overlays for Google Cloud: each value has its place, and fits what infra/ makes."""
+"""The overlays for Google Cloud: every value is used, and the overlays match infra/."""
 
 import hashlib
 import http.server
@@ -20,7 +20,7 @@ INFRA = K8S.parent / "infra"
 
 @pytest.fixture(scope="module")
 def values():
-    """Values that are nowhere else."""
+    """Unique values, to find them in the built objects."""
     names = values_of(K8S / "overlays/gke/values.env.example")
     return {name: f"{name}-{secrets.token_hex(4)}" for name in names}
 
@@ -36,7 +36,7 @@ def gke(kubectls, tree, values):
 @pytest.mark.parametrize(("overlay", "file"), [
     (GKE, "values.env"), (MEMORYSTORE, "values/redis.env"), (MEMORYSTORE, "values/ca.pem"),
 ])
-def test_without_values_the_build_stops(kubectls, tree, overlay, file):
+def test_the_build_fails_without_values(kubectls, tree, overlay, file):
     root = tree(overlay)
     (root / file).unlink()
     result = subprocess.run([kubectls[NEWEST], "kustomize", root], capture_output=True, text=True)
@@ -44,7 +44,7 @@ def test_without_values_the_build_stops(kubectls, tree, overlay, file):
     assert result.stdout == ""
 
 
-def test_every_value_has_its_place(gke, values):
+def test_every_value_is_used(gke, values):
     gateway = gke.one("Gateway", "wrpi")
     assert gateway["metadata"]["annotations"] == {"networking.gke.io/certmap": values["certificate-map"]}
     assert gateway["spec"]["addresses"] == [{"type": "NamedAddress", "value": values["address"]}]
@@ -58,7 +58,7 @@ def test_every_value_has_its_place(gke, values):
         assert annotations["dashboard_url"] == values["dashboard"]
 
 
-def test_no_other_value_is_left(gke):
+def test_no_placeholder_is_left(gke):
     text = yaml.safe_dump_all(gke)
     assert not re.search(r"PROJECT_ID|example\.com|OWNER", text)
     assert not [found for found in gke.of("ConfigMap") if found["metadata"]["name"].startswith("values")]
@@ -69,7 +69,7 @@ def test_images_come_from_the_values(gke, values):
     assert images == {(name, values[f"{name}-image"]) for name in ("api", "updater", "redis")}
 
 
-def test_a_gateway_without_old_tls_and_with_hsts_once(gke, values):
+def test_the_gateway_uses_the_ssl_policy_and_sends_hsts_once(gke, values):
     assert gke.one("GCPGatewayPolicy", "wrpi")["spec"] == {
         "default": {"sslPolicy": values["ssl-policy"]},
         "targetRef": {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "wrpi"},
@@ -81,8 +81,8 @@ def test_a_gateway_without_old_tls_and_with_hsts_once(gke, values):
     }}
 
 
-def test_pods_read_the_secrets_that_infra_lets_them_read(gke, values):
-    """Each SecretProviderClass is named as the account that uses it."""
+def test_pods_mount_exactly_the_secrets_that_infra_grants(gke, values):
+    """Each SecretProviderClass has the name of the account that uses it."""
     body = re.search(r"^  readers = {\n(.*?)^  }", (INFRA / "secrets.tf").read_text(), re.MULTILINE | re.DOTALL)[1]
     readers = re.findall(r"^ +([\w-]+) += \[(.*)\]$", body, re.MULTILINE)
     used = set()
@@ -100,12 +100,12 @@ def test_pods_read_the_secrets_that_infra_lets_them_read(gke, values):
         }
 
 
-def test_the_api_finds_both_passwords_beside_each_other(gke):
+def test_the_api_mounts_both_app_passwords_and_its_redis_password(gke):
     found = yaml.safe_load(gke.one("SecretProviderClass", "api")["spec"]["parameters"]["secrets"])
     assert {secret["path"] for secret in found} == {"app", "app-previous", "redis"}
 
 
-def test_the_deployer_is_bound_to_its_role_and_to_no_other(gke, values):
+def test_the_deployer_is_bound_only_to_its_role(gke, values):
     (binding,) = gke.of("RoleBinding")
     assert not gke.of("ClusterRoleBinding")
     assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "wrpi-deployer"}
@@ -113,7 +113,7 @@ def test_the_deployer_is_bound_to_its_role_and_to_no_other(gke, values):
     assert binding["subjects"] == [deployer]
 
 
-def test_memorystore_takes_the_place_of_redis(manifests):
+def test_memorystore_replaces_redis(manifests):
     objects = Objects(MEMORYSTORE, manifests)
     given = values_of(K8S / "tests/memorystore.env")
     config = objects.one("ConfigMap", "redis")["data"]
@@ -123,7 +123,7 @@ def test_memorystore_takes_the_place_of_redis(manifests):
     assert {found["metadata"]["name"] for found in objects.of("SecretProviderClass")} == {"api", "updater"}
 
 
-# make gke-values, with a real registry's answers over TLS
+# make gke-values, with a fake registry over TLS
 
 MANIFEST = json.dumps({"schemaVersion": 2, "manifests": []}).encode()
 TOKEN = secrets.token_hex(16)
@@ -161,7 +161,7 @@ def registry(tmp_path):
 
 @pytest.fixture
 def outputs(registry):
-    """Every output that infra/ declares, in the form of `terraform output -json`."""
+    """Every output that infra/ declares, in the format of `terraform output -json`."""
     names = re.findall(r'^output "(\w+)"', (INFRA / "outputs.tf").read_text(), re.MULTILINE)
     found = {name: {"sensitive": False, "type": "string", "value": f"{name}-{secrets.token_hex(4)}"} for name in names}
     place = f"localhost:{registry.server_address[1]}/my-project"
@@ -172,7 +172,7 @@ def outputs(registry):
 
 @pytest.fixture
 def make_values(tree, tmp_path):
-    """Runs the script in a copy; `gcloud` is one that hands out the token that the registry knows."""
+    """Runs the script in a copy, with a fake `gcloud` that prints the registry's token."""
     overlays = tree(GKE).parent
     (overlays / "gke/values.env").unlink()
     gcloud = tmp_path / "bin/gcloud"
@@ -196,7 +196,7 @@ def make_values(tree, tmp_path):
     return run
 
 
-def test_the_values_are_the_outputs_and_the_digests(make_values, outputs, registry):
+def test_make_gke_values_writes_the_outputs_and_the_image_digests(make_values, outputs, registry):
     overlays, result = make_values(outputs)
     assert result.returncode == 0, result.stderr
     values = values_of(overlays / "gke/values.env")
@@ -216,7 +216,7 @@ def test_the_values_are_the_outputs_and_the_digests(make_values, outputs, regist
     assert not (overlays / "gke-memorystore/values/redis.env").exists()
 
 
-def test_memorystore_has_values_of_its_own(make_values, outputs):
+def test_make_gke_values_writes_the_values_of_memorystore(make_values, outputs):
     outputs["redis"]["value"] = {"host": "10.0.0.3", "port": 6378, "ca": "one\ntwo"}
     overlays, result = make_values(outputs)
     assert result.returncode == 0, result.stderr
@@ -226,7 +226,7 @@ def test_memorystore_has_values_of_its_own(make_values, outputs):
 
 
 @pytest.mark.parametrize("damage", ["output", "image", "login"])
-def test_without_all_of_it_no_values_are_written(make_values, outputs, damage):
+def test_make_gke_values_writes_nothing_if_an_input_is_missing(make_values, outputs, damage):
     options = {"logged_in": damage != "login"}
     if damage == "output":
         del outputs["certificate_map"]

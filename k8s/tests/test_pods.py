@@ -1,4 +1,4 @@
-"""What every pod and container keeps to, in every combination."""
+"""Rules for all pods and containers, in every combination."""
 
 import re
 
@@ -22,7 +22,7 @@ def test_the_namespace_enforces_the_restricted_standard(objects):
         assert namespace["metadata"]["labels"][f"pod-security.kubernetes.io/{mode}"] == "restricted"
 
 
-def test_every_pod_keeps_to_the_restricted_standard(objects):
+def test_every_pod_meets_the_restricted_standard(objects):
     allowed_volumes = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected",
                        "secret"}
     for name, template in objects.pods().items():
@@ -36,7 +36,7 @@ def test_every_pod_keeps_to_the_restricted_standard(objects):
             assert volume.keys() - {"name"} <= allowed_volumes, (name, volume)
 
 
-def test_every_container_is_locked_down(objects):
+def test_every_container_has_a_read_only_root_and_no_capabilities(objects):
     for name, _, container in objects.containers():
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
@@ -52,17 +52,17 @@ def test_every_container_has_requests_and_limits(objects):
             assert container["resources"][kind].keys() == {"cpu", "memory"}, name
 
 
-def test_every_image_has_a_version_and_is_named_in_one_place(objects):
+def test_every_image_has_a_version_that_one_file_sets(objects):
     for name, _, container in objects.containers():
         pinned = r"@sha256:[0-9a-f]{64}" if "overlays/gke" in objects.chosen else r":\d+\.\d+\.\d+(-\w+)?"
         assert re.fullmatch(rf"[a-z0-9./:-]+{pinned}", container["image"]), name
         assert container["imagePullPolicy"] == "IfNotPresent", name
     for file in K8S.glob("base/**/*.yaml"):
         for image in re.findall(r"^ +image: (.*)$", file.read_text(), re.MULTILINE):
-            assert ":" not in image, f"{file} names a version"
+            assert ":" not in image, f"{file} sets a version"
 
 
-def test_every_pod_has_an_account_of_its_own_without_a_token(objects):
+def test_every_pod_has_its_own_service_account_without_a_token(objects):
     accounts = {found["metadata"]["name"]: found for found in objects.of("ServiceAccount")}
     used = [template["spec"]["serviceAccountName"] for template in objects.pods().values()]
     assert sorted(used) == sorted(accounts)
@@ -73,7 +73,7 @@ def test_every_pod_has_an_account_of_its_own_without_a_token(objects):
 
 
 def test_no_pod_gets_service_variables(objects):
-    """A Service named redis would set REDIS_PORT to tcp://…, which is no port."""
+    """The Service redis would set REDIS_PORT to tcp://…, which is not a port."""
     for name, template in objects.pods().items():
         assert template["spec"]["enableServiceLinks"] is False, name
 
@@ -90,17 +90,17 @@ def test_every_object_is_labelled_and_in_the_namespace(objects):
         assert {"app.kubernetes.io/name", "app.kubernetes.io/part-of"} <= labels.keys()
 
 
-def test_probes_ask_the_admin_port_only(objects):
+def test_probes_use_only_the_admin_port(objects):
     ((_, _, api),) = (found for found in objects.containers() if found[0] == "api")
     paths = {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
     for probe, path in paths.items():
         assert {"path": path, "port": "admin"}.items() <= api[probe]["httpGet"].items()
     assert {"name": "admin", "containerPort": 9090}.items() <= port_of(api, "admin").items()
     (address,) = (env["value"] for env in api["env"] if env["name"] == "ADMIN_ADDR")
-    assert address == "0.0.0.0:9090"  # the default, on loopback, is out of a kubelet's and a scraper's reach
+    assert address == "0.0.0.0:9090"  # the kubelet and Prometheus cannot reach the default, on loopback
 
 
-def test_the_grace_period_holds_the_whole_farewell(base):
+def test_the_grace_period_covers_the_whole_shutdown(base):
     source = "\n".join(file.read_text() for file in SOURCES.glob("wrpi-api/src/**/*.rs"))
     grace, drain = (
         int(re.search(rf"const {name}: Duration = Duration::from_secs\((\d+)\)", source)[1])
@@ -111,7 +111,7 @@ def test_the_grace_period_holds_the_whole_farewell(base):
     assert sleep + grace + drain + 5 <= spec["terminationGracePeriodSeconds"]
 
 
-def test_api_pods_spread_over_zones_and_hosts_at_every_roll_out(base):
+def test_every_rollout_spreads_api_pods_over_zones_and_hosts(base):
     spec = base.pods()["api"]["spec"]
     labels = base.one("Deployment", "api")["spec"]["selector"]["matchLabels"]
     assert {found["topologyKey"] for found in spec["topologySpreadConstraints"]} == {
@@ -122,7 +122,7 @@ def test_api_pods_spread_over_zones_and_hosts_at_every_roll_out(base):
         assert constraint["labelSelector"]["matchLabels"] == labels
 
 
-def test_pods_leave_a_lost_node_after_half_a_minute(objects):
+def test_pods_are_evicted_from_a_lost_node_after_30_seconds(objects):
     for found in objects.of("Deployment"):
         assert found["spec"]["template"]["spec"]["tolerations"] == [
             {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 30}
@@ -130,14 +130,14 @@ def test_pods_leave_a_lost_node_after_half_a_minute(objects):
         ], found["metadata"]["name"]
 
 
-def test_no_pod_s_own_volume_holds_up_a_node(objects):
+def test_no_emptydir_prevents_the_removal_of_a_node(objects):
     for name, template in objects.pods().items():
         if any("emptyDir" in volume for volume in template["spec"].get("volumes", [])):
             assert template["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "true", name
 
 
-def test_the_api_s_memory_holds_every_connection_at_its_worst(objects):
-    """An unauthenticated client opens as many as it can, each as costly as possible: docs/kubernetes.md has the figures."""
+def test_the_memory_limit_covers_max_connections_in_the_worst_case(objects):
+    """Worst case: every connection uses as much memory as it can. docs/kubernetes.md has the figures."""
     (container,) = objects.one("Deployment", "api")["spec"]["template"]["spec"]["containers"]
     settings = {variable["name"]: variable.get("value") for variable in container["env"]}
     most = int(settings["MAX_CONNECTIONS"])
@@ -145,8 +145,8 @@ def test_the_api_s_memory_holds_every_connection_at_its_worst(objects):
     assert process + guesses + most * connection <= mebibytes(container["resources"]["limits"]["memory"])
 
 
-def test_the_quota_has_room_for_two_full_roll_outs_in_a_row(objects):
-    """The API's maximum thrice (drained pods count until they are gone) and its surge, Redis, two updaters."""
+def test_the_quota_allows_two_consecutive_rollouts_at_full_scale(objects):
+    """Three times the maximum of the API, because draining pods count, and its surge, Redis, and two updaters."""
     hard = objects.one("ResourceQuota", "ceiling")["spec"]["hard"]
     (scaler,) = objects.of("HorizontalPodAutoscaler")
     surge = objects.one("Deployment", "api")["spec"]["strategy"]["rollingUpdate"]["maxSurge"]

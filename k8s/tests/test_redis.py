@@ -1,4 +1,4 @@
-"""The Redis that the manifests configure, on a real redis-server: rendered, started and asked."""
+"""The configuration of Redis in the manifests, on a real redis-server."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ KEYS = ("wrpi-latest", "wrpi-timestamp")
 
 @pytest.fixture
 def config(base, tmp_path):
-    """The ConfigMap and the passwords as files, as the pod sees them, but for the place."""
+    """A directory with the files of the ConfigMap in config/ and the passwords in passwords/."""
     directory = tmp_path / "config"
     directory.mkdir()
     for name, text in base.one("ConfigMap", "redis-config")["data"].items():
@@ -29,7 +29,7 @@ def config(base, tmp_path):
 
 
 def render(base, directory):
-    """Runs the init container's own command."""
+    """Runs the command of the init container."""
     (container,) = base.pods()["redis"]["spec"]["initContainers"]
     places = {"/etc/redis": "config", "/run/secrets/redis": "passwords", "/run/redis": "."}
     command = container["command"]
@@ -41,13 +41,13 @@ def render(base, directory):
 
 @pytest.fixture
 def server(base, config):
-    """A running redis-server: its port."""
+    """The port of a running redis-server."""
     assert render(base, config).returncode == 0
     yield from start(config, ["--aclfile", config / "users.acl"])
 
 
 def start(directory, arguments, log=None):
-    """Runs start.sh, as the container does; what it prints until Redis is ready goes to the list `log` too."""
+    """Runs start.sh as the container does. Appends the output, until Redis is ready, to the list `log`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -61,7 +61,7 @@ def start(directory, arguments, log=None):
             if "Ready to accept connections" in line:
                 break
         else:
-            pytest.fail(f"redis-server ended with {process.wait()}: {''.join(lines[-5:])}")
+            pytest.fail(f"redis-server exited with {process.wait()}: {''.join(lines[-5:])}")
         yield port
     finally:
         process.kill()
@@ -73,7 +73,7 @@ def connect(port, config, user):
     return redis.Redis(port=port, username=user, password=password, protocol=3, decode_responses=True)
 
 
-def test_the_acl_file_holds_hashes_only(base, config):
+def test_the_acl_file_contains_only_hashes(base, config):
     assert render(base, config).returncode == 0
     acl = (config / "users.acl").read_text()
     for user in ("api", "updater"):
@@ -85,7 +85,7 @@ def test_the_acl_file_holds_hashes_only(base, config):
 
 @pytest.mark.parametrize("user", ["api", "updater"])
 @pytest.mark.parametrize("damage", ["empty", "newline", "missing"])
-def test_no_password_means_no_redis(base, config, user, damage):
+def test_redis_does_not_start_without_a_password(base, config, user, damage):
     file = config / "passwords" / user
     file.unlink() if damage == "missing" else file.write_text({"empty": "", "newline": "\n"}[damage])
     result = render(base, config)
@@ -99,7 +99,7 @@ def test_no_password_means_no_redis(base, config, user, damage):
     assert started.returncode != 0 and "Error loading ACLs" in started.stdout
 
 
-def test_the_updater_writes_and_does_nothing_else(server, config):
+def test_the_updater_can_only_write_the_two_keys(server, config):
     updater = connect(server, config, "updater")
     assert updater.mset(dict.fromkeys(KEYS, "1"))
     for refused in (
@@ -115,7 +115,7 @@ def test_the_updater_writes_and_does_nothing_else(server, config):
             refused()
 
 
-def test_the_api_reads_is_told_of_changes_and_does_nothing_else(server, config):
+def test_the_api_can_only_read_and_track_the_two_keys(server, config):
     connect(server, config, "updater").mset(dict(zip(KEYS, ("69.420", "then"))))
     api = connect(server, config, "api")
     assert api.mget(KEYS) == ["69.420", "then"]
@@ -135,10 +135,10 @@ def test_the_api_reads_is_told_of_changes_and_does_nothing_else(server, config):
             refused()
 
 
-def test_a_stranger_gets_nothing(server):
-    stranger = redis.Redis(port=server)
+def test_an_unauthenticated_client_is_rejected(server):
+    client = redis.Redis(port=server)
     with pytest.raises(redis.exceptions.AuthenticationError):
-        stranger.ping()
+        client.ping()
     with pytest.raises(redis.exceptions.AuthenticationError):
         redis.Redis(port=server, username="api", password="").ping()
 
@@ -174,7 +174,7 @@ DISCARDED = "start.sh: the append-only file was damaged. It was discarded; the u
     pytest.param(MANIFEST, lambda data: b"", None, [DISCARDED], id="manifest emptied"),
     pytest.param(MANIFEST, None, None, [DISCARDED], id="manifest gone"),
 ])
-def test_redis_starts_whatever_a_power_loss_has_left_of_its_file(base, config, file, damage, survivor, says):
+def test_redis_starts_with_a_damaged_append_only_file(base, config, file, damage, survivor, says):
     (container,) = base.pods()["redis"]["spec"]["containers"]
     assert container["command"] == ["sh", "/etc/redis/start.sh", "/etc/redis/redis.conf"]
     assert render(base, config).returncode == 0
@@ -194,7 +194,7 @@ def test_redis_starts_whatever_a_power_loss_has_left_of_its_file(base, config, f
         assert not [line for line in after if line.startswith("start.sh")]
 
 
-def test_a_sound_file_is_left_alone(base, config):
+def test_an_undamaged_append_only_file_is_not_changed(base, config):
     assert render(base, config).returncode == 0
     acl = ["--aclfile", config / "users.acl", "--appendfsync", "always"]
     for _ in range(2):
@@ -202,7 +202,7 @@ def test_a_sound_file_is_left_alone(base, config):
             assert not [line for line in log if line.startswith("start.sh")]
 
 
-def test_the_probe_tells_a_closed_redis_from_an_open_and_a_dead_one(base, server, config):
+def test_the_probe_fails_for_a_redis_without_passwords_and_for_a_stopped_one(base, server, config):
     (container,) = base.pods()["redis"]["spec"]["containers"]
     (config / "open").mkdir()
 
@@ -222,7 +222,7 @@ def test_the_probe_tells_a_closed_redis_from_an_open_and_a_dead_one(base, server
     assert probe(port) != 0
 
 
-def test_memory_limits_leave_room_above_the_data(base, config):
+def test_the_memory_limit_covers_data_clients_and_a_rewrite(base, config):
     settings = dict(
         line.split(maxsplit=1) for line in (config / "config/redis.conf").read_text().splitlines() if line[:1].isalpha()
     )
@@ -230,4 +230,4 @@ def test_memory_limits_leave_room_above_the_data(base, config):
     limit = int(container["resources"]["limits"]["memory"].removesuffix("Mi"))
     assert settings["maxmemory-policy"] == "noeviction"
     data, clients = (int(settings[name].removesuffix("mb")) for name in ("maxmemory", "maxmemory-clients"))
-    assert 2 * data + clients <= limit  # twice, for the copy while the append-only file is rewritten
+    assert 2 * data + clients <= limit  # twice: rewriting the append-only file may copy the data

@@ -1,4 +1,4 @@
-"""HTTPS, to the API and to a managed Redis, in every combination that has it."""
+"""HTTPS to the API and TLS to a managed Redis, in every combination that has them."""
 
 import re
 
@@ -18,10 +18,10 @@ def environment(objects, name):
 
 
 def mounted(objects, name, path):
-    """The volume whose content is in the directory `path`."""
+    """The volume that is mounted at `path`."""
     spec = objects.pods()[name]["spec"]
     (mount,) = (mount for mount in spec["containers"][0]["volumeMounts"] if mount["mountPath"] == path)
-    assert mount["readOnly"] is True and "subPath" not in mount  # what is mounted by subPath never changes
+    assert mount["readOnly"] is True and "subPath" not in mount  # a subPath mount is never updated
     (volume,) = (volume for volume in spec["volumes"] if volume["name"] == mount["name"])
     return volume
 
@@ -36,14 +36,14 @@ def host():
     return re.fullmatch(r"host=(\S+)\n", (K8S / "components/tls/name.env").read_text())[1]
 
 
-def test_every_variable_is_one_that_the_services_know(objects):
+def test_every_variable_is_a_setting_of_the_services(objects):
     for name in ("api", "updater"):
         for variable in environment(objects, name):
             assert re.search(rf'"{variable.removesuffix("_FILE")}(_FILE)?"', SETTINGS), variable
 
 
 @only_with("components/tls")
-def test_the_certificate_is_the_secret_s(objects):
+def test_the_api_reads_the_certificate_from_the_secret(objects):
     env = environment(objects, "api")
     assert env["TLS_CERT_FILE"]["value"] == "/run/secrets/tls/tls.crt"
     assert env["TLS_KEY_FILE"]["value"] == "/run/secrets/tls/tls.key"
@@ -53,7 +53,7 @@ def test_the_certificate_is_the_secret_s(objects):
 
 
 @only_with("components/tls")
-def test_https_is_on_443_and_http_stays(objects):
+def test_the_service_has_http_and_https(objects):
     ports = {port["port"]: port["targetPort"] for port in objects.one("Service", "api")["spec"]["ports"]}
     assert ports == {80: "http", 443: "https"}
     assert port_of(objects.pods()["api"]["spec"]["containers"][0], "https")["containerPort"] == 8443
@@ -78,7 +78,7 @@ def test_the_public_name_is_set_in_one_place(objects, host):
 
 
 @only_with("components/gke")
-def test_google_s_load_balancer_speaks_to_pods_as_they_do(objects):
+def test_google_s_load_balancer_uses_the_protocol_of_the_pods(objects):
     check = objects.one("HealthCheckPolicy", "api")["spec"]["default"]["config"]
     protocols = {port["port"]: port.get("appProtocol") for port in objects.one("Service", "api")["spec"]["ports"]}
     if "components/tls" in objects.chosen:
@@ -89,7 +89,7 @@ def test_google_s_load_balancer_speaks_to_pods_as_they_do(objects):
         assert protocols == {80: None}
 
 
-def test_the_client_s_address_comes_from_a_header_behind_a_known_proxy_only(objects):
+def test_the_client_address_comes_from_a_header_only_behind_a_known_proxy(objects):
     env = environment(objects, "api")
     if "components/gke" in objects.chosen:
         assert env["CLIENT_IP_SOURCE"]["value"] == "x-forwarded-for:2"
@@ -97,7 +97,7 @@ def test_the_client_s_address_comes_from_a_header_behind_a_known_proxy_only(obje
         assert "CLIENT_IP_SOURCE" not in env
 
 
-def test_a_managed_redis_is_reached_over_tls_by_both(objects):
+def test_both_services_reach_a_managed_redis_over_tls(objects):
     config = objects.one("ConfigMap", "redis")
     for name in ("api", "updater"):
         env = environment(objects, name)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# render-acl.sh TEMPLATE PASSWORDS OUTPUT: fills the passwords' hashes into the ACL template.
-# PASSWORDS is a directory with a file per user. A missing, unreadable or empty one ends this before OUTPUT is written.
+# usage: render-acl.sh TEMPLATE PASSWORDS OUTPUT
+# Writes the ACL template to OUTPUT with the hash of each password. PASSWORDS is a directory with one file per user.
+# If a file is missing, unreadable or empty, the script fails and does not write OUTPUT.
 set -eu
 umask 077
 acl=$(grep -v '^#' "$1")

@@ -1,11 +1,12 @@
 #!/bin/sh
-# start.sh CONFIG [OPTION...]: starts Redis, even where a power loss has damaged the append-only file, with which Redis would end at
-# each start, for good. What can be read of the file is kept, else it goes: a lost reading is back within a minute.
+# usage: start.sh CONFIG [OPTION...]
+# Repairs the append-only file if a power loss has damaged it, then starts Redis, which otherwise would exit at every
+# start. A file beyond repair is discarded: the updater stores a new reading within a minute.
 set -eu
 dir=$(sed -n 's/^dir //p' "$1")/appendonlydir
 manifest=$dir/appendonly.aof.manifest
 
-# The zeros of a lost manifest make an empty one when they are cut off, which Redis refuses as well.
+# Also checks the size: redis-check-aof can truncate a manifest of zeros to an empty file, which Redis rejects too.
 is_sound() { [ -s "$manifest" ] && redis-check-aof "$manifest" && [ -s "$manifest" ]; }
 
 if [ -e "$dir" ] && ! is_sound; then

@@ -1,4 +1,4 @@
-"""Runs in a pod: asks the API for the reading once, with the password on standard input. Prints [status, answer]."""
+"""Runs in a pod: requests the reading once, with the password from standard input. Prints [status, body] as JSON."""
 
 import base64
 import json

@@ -1,4 +1,6 @@
-"""Runs in a pod: the SHA-256 of the certificate that each address in the arguments serves on port 8443, as JSON."""
+"""Runs in a pod: prints, as JSON, the SHA-256 of the certificate that each address serves on port 8443.
+
+usage: certificates.py ADDRESS..."""
 
 import hashlib
 import json

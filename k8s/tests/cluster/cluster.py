@@ -1,4 +1,4 @@
-"""The cluster under trial: kubectl, the objects of the trial's own, and the copy of k8s/ that is applied."""
+"""The cluster under test: kubectl, the objects that only the tests use, and the copy of k8s/ that they apply."""
 
 import base64
 import contextlib
@@ -18,26 +18,26 @@ KUBECTL = os.environ.get("KUBECTL", "kubectl")
 IMAGE = os.environ.get("CLUSTER_TEST_IMAGE") or re.search(
     r"^PYTHON_IMAGE=(\S+)$", (HERE / "versions.env").read_text(), re.MULTILINE
 )[1]
-# The namespace with the load and the probes, which also says whose the namespace wrpi is.
-OURS = "wrpi-cluster-test"
+# The namespace of the load and the probes. Its existence shows that an earlier run created the namespace wrpi.
+NAMESPACE = "wrpi-cluster-test"
 MARK = "wrpi-cluster-test"
 API = "app.kubernetes.io/component=api"
 REDIS = "app.kubernetes.io/component=redis"
 
 
 class Failed(Exception):
-    """A command that did not succeed, with what it said."""
+    """A command failed. The message contains its output."""
 
 
 class Cluster:
-    """kubectl with the context of the trial."""
+    """kubectl with the context of the cluster under test."""
 
     def __init__(self, context, *arguments):
         self.context = context
         self.command = [KUBECTL, f"--context={context}", *arguments]
 
     def run(self, *arguments, **options):
-        """What kubectl prints on standard output; raises `Failed` when it fails."""
+        """Runs kubectl and returns its standard output. Raises `Failed` if it fails."""
         result = self.attempt(*arguments, **options)
         if result.returncode != 0:
             raise Failed(f"kubectl {' '.join(map(str, arguments))}: {result.stderr.strip()}")
@@ -47,7 +47,7 @@ class Cluster:
         return subprocess.run([*self.command, *arguments], capture_output=True, text=True, timeout=timeout, **options)
 
     def shell(self, script, cwd):
-        """Runs a script in which kubectl has the trial's context."""
+        """Runs a bash script in which kubectl uses the context of the cluster under test."""
         bin = cwd / "bin"
         bin.mkdir(exist_ok=True)
         shim = bin / "kubectl"
@@ -65,7 +65,7 @@ class Cluster:
         return self.run("--namespace=wrpi", *arguments, **options)
 
     def pods(self, selector):
-        """The pods that are not on their way out."""
+        """The pods that are not terminating."""
         found = self.get("pods", "--namespace=wrpi", f"--selector={selector}")["items"]
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
@@ -78,7 +78,7 @@ class Cluster:
         self.run("apply", "--filename=-", input=yaml.safe_dump_all(objects))
 
     def settle(self):
-        """Waits until every API pod and Redis are as they are to be, and what is replaced is gone."""
+        """Waits until the rollouts of Redis and the API are complete and the old API pods are gone."""
         for deployment in ("redis", "api"):
             self.in_wrpi("rollout", "status", f"deployment/{deployment}", "--timeout=10m")
 
@@ -89,8 +89,8 @@ class Cluster:
 
         eventually("all API pods are ready and old ones are gone", is_quiet)
 
-    def execute(self, pod, script, *arguments, namespace=OURS, input=""):
-        """Runs a script of this directory in a pod that has Python; returns what it prints, as JSON."""
+    def execute(self, pod, script, *arguments, namespace=NAMESPACE, input=""):
+        """Runs a script of this directory in a pod with Python. Returns its output, parsed as JSON."""
         command = ("exec", f"--namespace={namespace}", "--stdin", pod, "--", "python3", "-c", (HERE / script).read_text())
         return json.loads(self.run(*command, *arguments, input=input))
 
@@ -101,7 +101,7 @@ def is_ready(pod):
 
 
 def eventually(what, condition, seconds=300):
-    """Returns what `condition` returns once that is true. A command that fails is not yet true."""
+    """Calls `condition` until it returns a true value, and returns that value. `Failed` counts as false."""
     end, said = time.monotonic() + seconds, ""
     while True:
         try:
@@ -109,12 +109,12 @@ def eventually(what, condition, seconds=300):
                 return found
         except (Failed, AssertionError) as error:
             said = f": {error}"
-        assert time.monotonic() < end, f"waited {seconds} s in vain until {what}{said}"
+        assert time.monotonic() < end, f"timed out after {seconds} s: {what}{said}"
         time.sleep(0.5)
 
 
 class Tree:
-    """A copy of what is applied, with passwords of its own, changed by the tests as docs/kubernetes.md says."""
+    """A copy of k8s/ with its own passwords. The tests apply it and change it as docs/kubernetes.md says."""
 
     def __init__(self, directory):
         self.root = directory
@@ -139,12 +139,12 @@ class Tree:
 
     @contextlib.contextmanager
     def changed(self, name, *changes):
-        """With `(old, new)` replaced in a file, until the end of the block."""
+        """Replaces each `old` by `new` in a file, until the end of the block."""
         file = self.k8s / name
         before = file.read_text()
         text = before
         for old, new in changes:
-            assert old in text, f"{name} has no {old!r}"
+            assert old in text, f"{name} does not contain {old!r}"
             text = text.replace(old, new)
         file.write_text(text)
         try:
@@ -159,13 +159,13 @@ class Tree:
         )
 
     def image(self, name):
-        """An image as the manifests name it: (place, tag)."""
+        """The name and the tag of an image in the manifests."""
         images = yaml.safe_load((self.k8s / "kustomization.yaml").read_text())["images"]
         (found,) = (found for found in images if found["name"] == name)
         return found["newName"], found["newTag"]
 
     def documented(self, comment, file="docs/kubernetes.md"):
-        """The commands of a code block in the docs that come after a comment that begins so, up to an empty line."""
+        """The commands in the docs after the comment that starts with `comment`, up to an empty line."""
         text = (ROOT / file).read_text()
         found = re.search(rf"^# {re.escape(comment)}.*\n((?:#.*\n)*)((?:(?!```|#).+\n)+)", text, re.MULTILINE)
         assert found, f"{file} has no command for {comment!r}"
@@ -177,7 +177,7 @@ def decoded(secret):
 
 
 def pod(name, namespace, labels, **spec):
-    """A pod with Python that keeps to the restricted standard and waits to be told what to do."""
+    """A pod with Python that meets the restricted standard. It idles until a script is run in it."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -1,7 +1,7 @@
-"""The trial on a real cluster: what is set up for it, the load, and the table at the end.
+"""Fixtures for the tests on a real cluster, the load, and the table at the end.
 
-Tests run in the order of their files' names; what one leaves is where the next begins: docs/kubernetes.md from top to
-bottom.
+The tests follow docs/kubernetes.md from top to bottom, in the order of the file names. Each test starts with the state
+that the previous one left.
 """
 
 import json
@@ -9,34 +9,34 @@ import os
 import subprocess
 
 import pytest
-from cluster import HERE, IMAGE, KUBECTL, MARK, OURS, Cluster, Failed, Tree, eventually, pod
+from cluster import HERE, IMAGE, KUBECTL, MARK, NAMESPACE, Cluster, Failed, Tree, eventually, pod
 
 ROWS = []
 
 
 @pytest.fixture(scope="session")
 def cluster():
-    """The cluster that CLUSTER_CONTEXT names, with the namespace of the trial's own; both namespaces go at the end."""
+    """The cluster that CLUSTER_CONTEXT names. Both namespaces are deleted at the end, unless CLUSTER_KEEP is set."""
     context = os.environ.get("CLUSTER_CONTEXT")
     if not context:
-        pytest.exit("CLUSTER_CONTEXT is not set: it names the kubectl context of the cluster to try this on", 2)
+        pytest.exit("CLUSTER_CONTEXT is not set. Set it to the kubectl context of the cluster to test.", 2)
     cluster = Cluster(context)
     try:
-        found, ours = cluster.namespace("wrpi"), cluster.namespace(OURS)
+        found, own = cluster.namespace("wrpi"), cluster.namespace(NAMESPACE)
     except Failed as error:
-        pytest.exit(f"the cluster cannot be reached: {error}", 2)
-    if found and not (ours and MARK in found["metadata"]["labels"]):
-        pytest.exit(f"{context} has a namespace wrpi that this trial did not make; it stays untouched", 2)
+        pytest.exit(f"cannot reach the cluster: {error}", 2)
+    if found and not (own and MARK in found["metadata"]["labels"]):
+        pytest.exit(f"{context} has a namespace wrpi that these tests did not create; nothing was changed", 2)
     remove(cluster)
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OURS, "labels": {MARK: "made"}}})
-    eventually("pods can be made", lambda: cluster.run("get", "serviceaccount/default", f"--namespace={OURS}"))
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {MARK: "made"}}})
+    eventually("pods can be created", lambda: cluster.run("get", "serviceaccount/default", f"--namespace={NAMESPACE}"))
     yield cluster
     if not os.environ.get("CLUSTER_KEEP"):
         remove(cluster)
 
 
 def remove(cluster):
-    cluster.run("delete", "namespace", "wrpi", OURS, "--ignore-not-found", "--timeout=10m")
+    cluster.run("delete", "namespace", "wrpi", NAMESPACE, "--ignore-not-found", "--timeout=10m")
 
 
 @pytest.fixture(scope="session")
@@ -46,13 +46,13 @@ def tree(tmp_path_factory):
 
 @pytest.fixture
 def apply(cluster, tree):
-    """Applies the copy of k8s/: what kubectl said, as (standard output, standard error)."""
+    """Applies the copy of k8s/. Returns the standard output and standard error of kubectl."""
 
     def run():
         result = cluster.attempt("apply", "-k", tree.k8s)
         if result.returncode != 0:
             raise Failed(result.stderr)
-        # Whose it is, for the next trial. Nothing in k8s/ has this label, so it stays.
+        # Marks the namespace as created by these tests, for the next run. k8s/ does not set this label, so it stays.
         cluster.run("label", "namespace", "wrpi", f"{MARK}=made", "--overwrite")
         return result.stdout, result.stderr
 
@@ -61,17 +61,17 @@ def apply(cluster, tree):
 
 @pytest.fixture(scope="session")
 def load_pod(cluster):
-    cluster.apply(pod("load", OURS, {"app": "load"}))
-    cluster.run("wait", f"--namespace={OURS}", "--for=condition=Ready", "pod/load", "--timeout=5m")
+    cluster.apply(pod("load", NAMESPACE, {"app": "load"}))
+    cluster.run("wait", f"--namespace={NAMESPACE}", "--for=condition=Ready", "pod/load", "--timeout=5m")
     return "load"
 
 
 class Load:
-    """A load as a context: it runs until the end of the block, and then nothing may have failed."""
+    """A context manager that runs a load until the end of the block, then asserts that no request failed."""
 
     def __init__(self, cluster, pod, password, row, port=80, tls=False, rate=40):
         self.settings = {"host": "api.wrpi", "port": port, "tls": tls, "password": password, "rate": rate}
-        self.command = [*cluster.command, "exec", f"--namespace={OURS}", "--stdin", pod, "--", "python3", "-u", "-c"]
+        self.command = [*cluster.command, "exec", f"--namespace={NAMESPACE}", "--stdin", pod, "--", "python3", "-u", "-c"]
         self.row = row
         self.report = None
 
@@ -88,7 +88,7 @@ class Load:
         self.process.stdin.flush()
 
     def mark(self):
-        """Notes the moment, by the clock of the load."""
+        """Records the current time by the clock of the load."""
         self.say("mark")
 
     def __exit__(self, kind, *_):
@@ -106,43 +106,43 @@ class Load:
             assert self.report["sent"] > 0 and self.report["failures"] == {}
 
     def until_next_reading(self):
-        """Seconds from the mark to the first new reading after it."""
+        """Seconds from the mark to the next new reading."""
         (mark,) = self.report["marks"]
         return next(seen for seen, _ in self.report["readings"] if seen > mark) - mark
 
 
 @pytest.fixture
 def row(request):
-    """The test's row in the table: sent, failed, gap and a note."""
+    """The row of the test in the table: sent, failed, gap and note."""
     return request.node.stash.setdefault(ROW, {})
 
 
 @pytest.fixture
 def load(cluster, load_pod, tree, row):
-    """Makes a load, with the password there is unless told otherwise."""
+    """Creates a load, with the current password by default."""
     return lambda password=None, **options: Load(cluster, load_pod, password or tree.password, row, **options)
 
 
 @pytest.fixture
 def settled(cluster):
-    """The system as it is to be, before the test."""
+    """Waits before the test until all rollouts are complete."""
     cluster.settle()
 
 
 @pytest.fixture(scope="session")
 def enforces_policies(cluster, load_pod):
-    """Whether the cluster enforces network policies, as a pod of the trial's own shows, which lets nobody in."""
+    """Whether the cluster enforces network policies. A pod with a policy that denies all ingress shows it."""
     cluster.apply(
-        pod("closed", OURS, {"app": "closed"}),
+        pod("closed", NAMESPACE, {"app": "closed"}),
         {
-            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "closed", "namespace": OURS},
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "closed", "namespace": NAMESPACE},
             "spec": {"podSelector": {"matchLabels": {"app": "closed"}}, "policyTypes": ["Ingress"]},
         },
     )
-    cluster.run("wait", f"--namespace={OURS}", "--for=condition=Ready", "pod/closed", "--timeout=5m")
-    address = f"{cluster.get('pod/closed', f'--namespace={OURS}')['status']['podIP']}:7777"
+    cluster.run("wait", f"--namespace={NAMESPACE}", "--for=condition=Ready", "pod/closed", "--timeout=5m")
+    address = f"{cluster.get('pod/closed', f'--namespace={NAMESPACE}')['status']['podIP']}:7777"
     try:
-        eventually("a pod is closed", lambda: not cluster.execute(load_pod, "probe.py", address)[address], seconds=60)
+        eventually("a policy denies connections", lambda: not cluster.execute(load_pod, "probe.py", address)[address], seconds=60)
     except AssertionError:
         return False
     return True
@@ -176,7 +176,7 @@ def pytest_terminal_summary(terminalreporter):
           f"{nodes[0]['status']['nodeInfo']['containerRuntimeVersion']}; {KUBECTL} "
           f"{versions['clientVersion']['gitVersion']}; load and probes in {IMAGE}")
     write("")
-    write("| what | result | sent | failed | longest gap | seen |")
+    write("| test | result | sent | failed | longest gap | notes |")
     write("|---|---|---:|---:|---:|---|")
     for name, outcome, row in ROWS:
         gap = f"{row['gap']:.2f} s" if "gap" in row else ""

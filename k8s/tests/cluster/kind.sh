@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# kind.sh oldest|newest: a cluster on kind with two workers and the images in it, in the oldest or the newest Kubernetes
-# that docs/kubernetes.md promises, as versions.env pins them. Its own network plugin enforces network policies. Needs
-# Docker, Go and the images (`make images`). Prints what to run next.
+# usage: kind.sh oldest|newest
+# Creates a kind cluster with two workers and loads the images, with the oldest or the newest supported Kubernetes
+# (versions.env). kind's network plugin enforces network policies. Needs Docker, Go and the images (`make images`).
+# Prints the command to run next.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 # shellcheck source=k8s/tests/cluster/versions.env
@@ -26,10 +27,10 @@ nodes:
   - role: worker
 END
 
-# The client of the same version as the cluster.
+# kubectl in the version of the cluster.
 docker cp wrpi-control-plane:/usr/bin/kubectl "$tools/kubectl" >/dev/null
 
-# The second tag is for the upgrade.
+# The upgrade test needs a second tag.
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 redis=$(sed -n 's/^ *image: \(redis:.*\)/\1/p' docker-compose.yml)
 for image in "$redis" "$PYTHON_IMAGE"; do docker pull --quiet "$image"; done

@@ -1,8 +1,9 @@
-"""Runs in a pod: a constant load on the API through its Service, and what became of it.
+"""Runs in a pod: sends a constant load to the API through its Service and reports the results.
 
-Open loop: each request is sent at its time, whatever became of those before it, and none is sent again. Every second one
-is on a connection of its own, the others on kept ones. Standard input brings the settings, a line of JSON; then `mark`
-and `stop`, a word a line. Standard output gets `started` with the first answer or failure, and at the end a line of JSON.
+The load is an open loop: requests are sent at a fixed rate, independent of earlier ones, and never retried. Every second
+request opens a new connection; the others use keep-alive. Standard input has one line of JSON with the settings, then
+lines with `mark` or `stop`. Standard output gets `started` after the first response or failure, and the results as one
+line of JSON at the end.
 """
 
 import asyncio
@@ -15,12 +16,12 @@ import ssl
 import sys
 import time
 
-PATIENCE = 5  # seconds, for connecting and answering; a browser's user has gone long before
+PATIENCE = 5  # seconds to connect and to get a response
 
 
 class Load:
     def __init__(self, host, port, tls, password, rate):
-        self.address = socket.gethostbyname(host), port  # a Service's: it stays
+        self.address = socket.gethostbyname(host), port  # the address of a Service does not change
         self.tls = insecure() if tls else None
         credentials = base64.b64encode(f"any:{password}".encode()).decode()
         self.head = f"GET /v0/wrpi HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {credentials}\r\n"
@@ -29,7 +30,7 @@ class Load:
         self.failures, self.readings, self.certificates, self.marks = {}, [], [], []
 
     async def run(self, stop):
-        """Sends until `stop` is set; then waits for what is under way."""
+        """Sends requests until `stop` is set, then waits for pending ones."""
         start, tasks = time.monotonic(), set()
         while not stop.is_set():
             task = asyncio.create_task(self.ask(kept=self.sent % 2 == 0))
@@ -37,7 +38,7 @@ class Load:
             task.add_done_callback(tasks.discard)
             self.sent += 1
             await asyncio.sleep(max(0, start + self.sent / self.rate - time.monotonic()))
-        self.answered += [start, time.monotonic()]  # so that silence at either end counts as a gap
+        self.answered += [start, time.monotonic()]  # a pause at either end counts as a gap
         if tasks:
             await asyncio.wait(tasks)
 
@@ -71,7 +72,7 @@ class Load:
             writer.close()
 
     async def connection(self):
-        """A kept connection that the server has not closed meanwhile, or a new one."""
+        """An idle connection that the server has not closed, or a new one."""
         while self.idle:
             reader, writer = self.idle.pop()
             if not reader.at_eof() and not writer.is_closing():
@@ -88,7 +89,7 @@ class Load:
 
     @staticmethod
     def note(changes, value):
-        """Adds the value with the time at which it was first seen."""
+        """Appends a new value with the time at which it was first seen."""
         if value not in (known for _, known in changes):
             changes.append((time.monotonic(), value))
 

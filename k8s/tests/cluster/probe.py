@@ -1,4 +1,6 @@
-"""Runs in a pod: which of the addresses HOST:PORT in the arguments take a connection, as JSON."""
+"""Runs in a pod: prints, as JSON, which addresses accept a connection.
+
+usage: probe.py HOST:PORT..."""
 
 import json
 import socket

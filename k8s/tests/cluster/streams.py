@@ -1,7 +1,7 @@
-"""Runs in a pod that reaches Redis and every API pod: how long a write takes to be on every replica's stream.
+"""Runs in a pod that can reach Redis and every API pod: measures how long a write takes to reach every stream.
 
-The arguments are the API pods' addresses; standard input has a line of JSON with both passwords. Standard output gets, as
-JSON, the seconds from each write until the last replica has sent it.
+usage: streams.py ADDRESS..., the addresses of the API pods. Standard input has one line of JSON with both passwords.
+Prints, as JSON, the seconds from each write until the last pod has sent it.
 """
 
 import base64
@@ -19,7 +19,7 @@ def command(*words):
 
 
 def stream(address, password):
-    """The events of one replica, as an iterator of their data."""
+    """An iterator over the readings in the stream of one API pod."""
     connection = socket.create_connection((address, 8080), timeout=30)
     credentials = base64.b64encode(f"any:{password}".encode()).decode()
     connection.sendall(
@@ -34,7 +34,7 @@ def stream(address, password):
 passwords = json.loads(sys.stdin.readline())
 streams = [stream(address, passwords["app"]) for address in sys.argv[1:]]
 for events in streams:
-    next(events)  # the reading there is
+    next(events)  # skips the current reading
 redis = socket.create_connection(("redis", 6379), timeout=30)
 redis.sendall(command("AUTH", "updater", passwords["updater"]) + command("SELECT", "0"))
 assert redis.recv(64) in (b"+OK\r\n", b"+OK\r\n+OK\r\n")

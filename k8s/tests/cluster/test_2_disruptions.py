@@ -1,4 +1,4 @@
-"""What happens to pods and nodes, under load: no request fails."""
+"""Disruptions of pods and nodes under load. No request may fail."""
 
 import json
 
@@ -8,7 +8,7 @@ from cluster import API, REDIS, eventually
 pytestmark = pytest.mark.usefixtures("settled")
 
 
-def test_no_request_fails_in_a_rolling_restart(cluster, load):
+def test_no_request_fails_during_a_rolling_restart(cluster, load):
     with load():
         cluster.in_wrpi("rollout", "restart", "deployment/api")
         cluster.settle()
@@ -21,7 +21,7 @@ def test_no_request_fails_when_a_pod_is_deleted(cluster, load):
 
 
 def test_no_request_fails_when_every_pod_of_a_node_is_evicted(cluster, load, row):
-    """The node is cordoned if pods can go elsewhere. The budget of API pods holds evictions up, which are tried again."""
+    """Cordons the node if there is another one. Retries evictions that the PodDisruptionBudget rejects."""
     nodes = [node for node in cluster.get("nodes")["items"]
              if not node["spec"].get("unschedulable") and not node["spec"].get("taints")]
     node = cluster.pods(API)[0]["spec"]["nodeName"]
@@ -39,10 +39,10 @@ def test_no_request_fails_when_every_pod_of_a_node_is_evicted(cluster, load, row
             cluster.settle()
         finally:
             cluster.run("uncordon", node)
-    row["note"] = f"{len(evicted)} pods, {'to another node' if len(nodes) > 1 else 'one node alone'}"
+    row["note"] = f"{len(evicted)} pods, {'moved to another node' if len(nodes) > 1 else 'single node'}"
 
 
-def test_no_request_fails_when_redis_is_deleted(cluster, load, row):
+def test_no_request_fails_when_the_redis_pod_is_deleted(cluster, load, row):
     (redis,) = cluster.pods(REDIS)
     with load() as running:
         running.mark()
@@ -51,7 +51,7 @@ def test_no_request_fails_when_redis_is_deleted(cluster, load, row):
     row["note"] = f"next reading after {running.until_next_reading():.0f} s"
 
 
-def test_no_request_fails_when_the_process_of_redis_ends(cluster, load, row):
+def test_no_request_fails_when_redis_restarts_in_its_pod(cluster, load, row):
     (redis,) = cluster.pods(REDIS)
     name = redis["metadata"]["name"]
 
@@ -63,13 +63,13 @@ def test_no_request_fails_when_the_process_of_redis_ends(cluster, load, row):
     with load() as running:
         running.mark()
         cluster.in_wrpi("exec", name, "--container=redis", "--", "sh", "-c", "kill 1")
-        eventually("the container is started again", lambda: restarts() > before)
+        eventually("the container has restarted", lambda: restarts() > before)
         wait_for_a_reading(cluster)
     row["note"] = f"next reading after {running.until_next_reading():.0f} s"
 
 
 def wait_for_a_reading(cluster):
-    """Until a job of the CronJob that begins from here on has stored one."""
+    """Waits until a Job that starts after this call has stored a reading."""
     known = {job["metadata"]["name"] for job in jobs(cluster)}
     eventually("the CronJob has stored a reading", lambda: [
         job for job in jobs(cluster) if job["metadata"]["name"] not in known and job["status"].get("succeeded")])

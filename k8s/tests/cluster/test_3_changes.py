@@ -1,4 +1,4 @@
-"""Passwords, versions and components, changed under load as docs/kubernetes.md says, and back."""
+"""Changes of passwords, versions and components under load, as docs/kubernetes.md describes them."""
 
 import os
 import secrets
@@ -16,7 +16,7 @@ def secret_in_use(cluster):
     return name, decoded(cluster.get(f"secret/{name}", "--namespace=wrpi"))
 
 
-def test_no_request_fails_with_either_password_while_it_is_changed(cluster, tree, apply, load):
+def test_both_passwords_work_while_the_password_is_changed(cluster, tree, apply, load):
     before, after = tree.password, secrets.token_urlsafe(18)
     lines = (tree.k8s / "secrets.env").read_text()
     moved = lines.replace(f"APP_PASSWORD={before}\nAPP_PASSWORD_PREVIOUS=\n",
@@ -38,7 +38,7 @@ def test_no_request_fails_with_either_password_while_it_is_changed(cluster, tree
     assert status == 401
 
 
-def test_no_request_fails_with_new_passwords_for_redis(cluster, tree, apply, load):
+def test_no_request_fails_while_the_redis_passwords_change(cluster, tree, apply, load):
     _, before = secret_in_use(cluster)
     tree.make_secrets(FORCE="1")
     with load():
@@ -50,7 +50,7 @@ def test_no_request_fails_with_new_passwords_for_redis(cluster, tree, apply, loa
     assert before["APP_PASSWORD"] == after["APP_PASSWORD"]
 
 
-def test_the_documented_clean_up_leaves_the_secret_in_use_alone(cluster, tree):
+def test_the_documented_clean_up_keeps_only_the_secret_in_use(cluster, tree):
     in_use, _ = secret_in_use(cluster)
     result = cluster.shell(tree.documented("Remove all Secrets but the one in use"), tree.root)
     assert result.returncode == 0, result.stderr
@@ -58,10 +58,10 @@ def test_the_documented_clean_up_leaves_the_secret_in_use_alone(cluster, tree):
     assert [found["metadata"]["name"] for found in left] == [in_use]
 
 
-def test_no_request_fails_in_an_upgrade_and_its_undoing(cluster, tree, apply, load, row):
+def test_no_request_fails_during_an_upgrade_and_a_rollback(cluster, tree, apply, load, row):
     next_tag = os.environ.get("CLUSTER_NEXT_TAG")
     if not next_tag:
-        pytest.skip("CLUSTER_NEXT_TAG names no second tag of the images")
+        pytest.skip("CLUSTER_NEXT_TAG is not set to a second tag of the images")
     place, tag = tree.image("wrpi-api")
 
     def image():
@@ -80,18 +80,18 @@ def test_no_request_fails_in_an_upgrade_and_its_undoing(cluster, tree, apply, lo
 
 
 def undo(cluster):
-    """Rolls the API back; what kubectl warns of."""
+    """Rolls the API back. Returns the warnings of kubectl."""
     result = cluster.attempt("--namespace=wrpi", "rollout", "undo", "deployment/api")
     assert result.returncode == 0, result.stderr
     return result.stderr.strip()
 
 
-def test_no_request_fails_with_a_bad_tag_and_its_undoing(cluster, tree, apply, load):
+def test_no_request_fails_during_a_rollout_of_a_missing_image_and_a_rollback(cluster, tree, apply, load):
     _, tag = tree.image("wrpi-api")
     with load():
         with tree.changed("kustomization.yaml", (f"newName: wrpi-api\n    newTag: {tag}", "newName: wrpi-api\n    newTag: 0.0.0")):
             apply()
-        eventually("the new pod has no image", lambda: [
+        eventually("the new pod cannot pull its image", lambda: [
             status for pod in cluster.pods(API) for status in pod["status"].get("containerStatuses", [])
             if status["state"].get("waiting", {}).get("reason") in ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull")])
         undo(cluster)
@@ -100,16 +100,16 @@ def test_no_request_fails_with_a_bad_tag_and_its_undoing(cluster, tree, apply, l
     assert "deployment.apps/api" in said
 
 
-def test_the_updater_becomes_a_deployment_and_a_job_again(cluster, tree, apply, load):
+def test_no_request_fails_while_the_updater_becomes_a_deployment_and_a_cronjob_again(cluster, tree, apply, load):
     with load():
         with tree.with_component("updater-deployment"):
             apply()
             delete(cluster, tree, "updater-deployment: the CronJob")
             cluster.in_wrpi("rollout", "status", "deployment/updater", "--timeout=5m")
-            eventually("it stores a reading", lambda: "reading stored" in cluster.in_wrpi("logs", "deployment/updater"))
+            eventually("the Deployment stores a reading", lambda: "reading stored" in cluster.in_wrpi("logs", "deployment/updater"))
         apply()
         cluster.in_wrpi("delete", "deployment/updater")
-        eventually("a job stores a reading", lambda: [
+        eventually("a Job stores a reading", lambda: [
             job for job in cluster.get("jobs", "--namespace=wrpi")["items"] if job["status"].get("succeeded")])
 
 
@@ -118,8 +118,8 @@ def delete(cluster, tree, comment):
     assert result.returncode == 0, result.stderr
 
 
-def test_no_request_fails_on_the_way_to_another_redis_and_back(cluster, tree, apply, load):
-    """The other one is in a namespace of its own, and what the component replaced is deleted as documented."""
+def test_no_request_fails_during_a_move_to_another_redis_and_back(cluster, tree, apply, load):
+    """The other Redis is in another namespace. The replaced objects are deleted as documented."""
     address = other_redis(cluster, tree)
     with load():
         with (
@@ -138,7 +138,7 @@ def test_no_request_fails_on_the_way_to_another_redis_and_back(cluster, tree, ap
 
 
 def other_redis(cluster, tree):
-    """The address of a Redis with the same users in a namespace of the trial's own."""
+    """Starts a Redis with the same users in the namespace of the tests, and returns its address."""
     place, tag = tree.image("redis")
     acl = "".join(
         f"user {user} on >{tree.secret(f'REDIS_{user.upper()}_PASSWORD')} ~* +@all\n" for user in ("api", "updater")
@@ -162,7 +162,7 @@ def other_redis(cluster, tree):
     return cluster.get("pod/redis", f"--namespace={name}")["status"]["podIP"]
 
 
-def test_config_maps_of_earlier_contents_go_by_the_documented_clean_up(cluster, tree):
+def test_the_documented_clean_up_deletes_old_config_maps(cluster, tree):
     delete(cluster, tree, "ConfigMaps whose names end in the hash of an earlier content")
     built = cluster.run("kustomize", tree.k8s)
     left = cluster.get("configmaps", "--namespace=wrpi", "--selector=app.kubernetes.io/part-of=wrpi")["items"]

@@ -1,13 +1,13 @@
-"""Who reaches what, where the cluster enforces network policies."""
+"""Allowed and denied connections, if the cluster enforces network policies."""
 
 import pytest
-from cluster import API, OURS, REDIS, eventually, pod
+from cluster import API, NAMESPACE, REDIS, eventually, pod
 
 
 @pytest.fixture(autouse=True)
 def policies(enforces_policies, settled):
     if not enforces_policies:
-        pytest.skip("the cluster enforces no network policies")
+        pytest.skip("the cluster does not enforce network policies")
 
 
 def address(cluster, selector, port):
@@ -15,17 +15,17 @@ def address(cluster, selector, port):
 
 
 def expect(cluster, namespace, name, wanted):
-    """Waits until the pod reaches exactly what it is to reach: a policy takes a moment to be in force."""
+    """Waits until the pod reaches exactly the wanted addresses. A new policy takes a moment to apply."""
     def check():
         found = cluster.execute(name, "probe.py", *wanted, namespace=namespace)
         assert found == wanted
         return True
 
-    eventually(f"{name} reaches what it is to reach", check, seconds=60)
+    eventually(f"{name} reaches exactly the wanted addresses", check, seconds=60)
 
 
-def test_from_another_namespace_the_api_is_open_and_redis_and_the_admin_port_are_closed(cluster, load_pod, row):
-    expect(cluster, OURS, load_pod, {
+def test_another_namespace_reaches_the_api_but_not_redis_or_the_admin_port(cluster, load_pod, row):
+    expect(cluster, NAMESPACE, load_pod, {
         "api.wrpi:80": True,
         address(cluster, API, 8080): True,
         address(cluster, API, 9090): False,
@@ -35,13 +35,13 @@ def test_from_another_namespace_the_api_is_open_and_redis_and_the_admin_port_are
 
 
 @pytest.mark.parametrize("component", ["api", "updater"])
-def test_its_pods_reach_redis_and_dns_and_nothing_else(cluster, load_pod, component):
-    """Seen from a pod that the same policies select, as images without a shell have nothing to look with."""
+def test_its_pods_reach_only_redis_and_dns(cluster, load_pod, component):
+    """Tested from a pod that the same policies select, because the images have no shell."""
     name = f"like-{component}"
     cluster.apply(pod(name, "wrpi", {"app.kubernetes.io/component": component}))
     try:
         cluster.in_wrpi("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=5m")
-        outside = cluster.get(f"pod/{load_pod}", f"--namespace={OURS}")["status"]["podIP"]
+        outside = cluster.get(f"pod/{load_pod}", f"--namespace={NAMESPACE}")["status"]["podIP"]
         assert cluster.execute(load_pod, "probe.py", f"{outside}:7777") == {f"{outside}:7777": True}
         wanted = {
             "redis:6379": True,
@@ -51,7 +51,7 @@ def test_its_pods_reach_redis_and_dns_and_nothing_else(cluster, load_pod, compon
             address(cluster, API, 9090): False,
             "api:80": False,
         }
-        # What is on a pod's own node, policies always let through.
+        # Policies always allow traffic to the pod's own node.
         servers = cluster.get("endpointslice/kubernetes", "--namespace=default")["endpoints"]
         node = cluster.get(f"pod/{name}", "--namespace=wrpi")["status"]["hostIP"]
         if all(node not in server["addresses"] for server in servers):

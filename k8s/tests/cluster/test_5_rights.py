@@ -1,4 +1,4 @@
-"""What the two Roles allow."""
+"""The rights of the two Roles."""
 
 import subprocess
 
@@ -10,10 +10,10 @@ pytestmark = pytest.mark.usefixtures("settled")
 
 @pytest.fixture
 def as_role(cluster):
-    """The cluster as somebody sees it who has one Role and nothing else."""
+    """kubectl as a user who has only the given Role."""
 
     def bind(role):
-        user = f"trial-{role}"
+        user = f"cluster-test-{role}"
         binding = ("rolebinding", user, f"--role={role}", f"--user={user}")
         cluster.in_wrpi("delete", "rolebinding", user, "--ignore-not-found")
         cluster.in_wrpi("create", *binding)
@@ -25,7 +25,7 @@ def as_role(cluster):
     cluster.in_wrpi("delete", "rolebinding", *bound)
 
 
-def test_a_deployer_can_do_what_it_is_for(cluster, tree, load, as_role):
+def test_a_deployer_can_deploy_restart_roll_back_and_run_the_updater(cluster, tree, load, as_role):
     deployer = as_role("wrpi-deployer")
     with load():
         assert make_deploy(deployer, tree).returncode == 0
@@ -53,8 +53,8 @@ def make_deploy(cluster: Cluster, tree: Tree):
     )
 
 
-def test_a_deployer_applies_all_of_a_component_or_nothing(cluster, tree, as_role):
-    """HTTPS brings a change of a network policy, which is not for a deployer."""
+def test_a_deployer_applies_nothing_if_one_object_is_forbidden(cluster, tree, as_role):
+    """components/tls changes a network policy, which a deployer may not do."""
     deployer = as_role("wrpi-deployer")
 
     def versions():
@@ -68,7 +68,7 @@ def test_a_deployer_applies_all_of_a_component_or_nothing(cluster, tree, as_role
     assert versions() == before
 
 
-def test_a_viewer_reads_no_secret_and_changes_nothing(as_role):
+def test_a_viewer_cannot_read_secrets_or_change_anything(as_role):
     viewer = as_role("wrpi-viewer")
     viewer.in_wrpi("get", "deployments,pods,configmaps,events,networkpolicies,jobs,endpointslices.discovery.k8s.io")
     viewer.in_wrpi("logs", f"--selector={API}", "--tail=1")

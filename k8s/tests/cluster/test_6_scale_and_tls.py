@@ -1,4 +1,4 @@
-"""Ten pods, and HTTPS with a certificate made by hand."""
+"""Ten API pods, and HTTPS with a certificate created by hand."""
 
 import subprocess
 
@@ -8,7 +8,7 @@ from cluster import API, ROOT, eventually
 pytestmark = pytest.mark.usefixtures("settled")
 
 
-def test_ten_pods_are_rolled_twice_within_the_quota(cluster, tree, apply, load):
+def test_the_quota_allows_two_consecutive_rollouts_of_ten_pods(cluster, tree, apply, load):
     def refusals():
         events = cluster.get("events", "--namespace=wrpi", "--field-selector=reason=FailedCreate")["items"]
         return [event["message"] for event in events if "exceeded quota" in event["message"]]
@@ -16,21 +16,21 @@ def test_ten_pods_are_rolled_twice_within_the_quota(cluster, tree, apply, load):
     with load():
         with tree.changed("base/api/horizontal-pod-autoscaler.yaml", ("minReplicas: 2", "minReplicas: 10")):
             apply()
-            eventually("there are ten pods", lambda: len(cluster.pods(API)) >= 10)
+            eventually("ten pods exist", lambda: len(cluster.pods(API)) >= 10)
             cluster.settle()
             for _ in range(2):
                 cluster.in_wrpi("rollout", "restart", "deployment/api")
                 cluster.in_wrpi("rollout", "status", "deployment/api", "--timeout=20m")
             cluster.settle()
         apply()
-        cluster.in_wrpi("scale", "deployment/api", "--replicas=2")  # the autoscaler does it only where it has metrics
-        eventually("there are two pods again", lambda: len(cluster.pods(API)) == 2)
+        cluster.in_wrpi("scale", "deployment/api", "--replicas=2")  # the autoscaler scales down only if it has metrics
+        eventually("two pods are left", lambda: len(cluster.pods(API)) == 2)
         cluster.settle()
     assert refusals() == []
 
 
 def certificate(directory, name):
-    """A chain and a key, by the documented command but for the name."""
+    """Creates a chain and a key with the documented command, for the given name."""
     text = (ROOT / "docs/https.md").read_text()
     begin = text.index("openssl req -x509")
     command = text[begin:text.index("```", begin)].replace("wrpi.example.com", name)
@@ -38,13 +38,13 @@ def certificate(directory, name):
 
 
 def documented(beginning):
-    """A command of docs/https.md, to the end of its code block."""
+    """The commands in docs/https.md from `beginning` to the end of the code block."""
     text = (ROOT / "docs/https.md").read_text()
     begin = text.index(beginning)
     return text[begin:text.index("```", begin)]
 
 
-def test_https_serves_a_certificate_made_by_hand_and_its_successor_under_load(cluster, tree, apply, load, load_pod, row):
+def test_no_request_fails_while_the_certificate_is_renewed(cluster, tree, apply, load, load_pod, row):
     def served():
         addresses = [pod["status"]["podIP"] for pod in cluster.pods(API)]
         return set(cluster.execute(load_pod, "certificates.py", *addresses))
@@ -66,6 +66,6 @@ def test_https_serves_a_certificate_made_by_hand_and_its_successor_under_load(cl
         eventually("every pod serves the new certificate", lambda: len(served()) == 1 and before not in served())
     (mark,), certificates = running.report["marks"], running.report["certificates"]
     assert len(certificates) == 2
-    row["note"] = f"the new certificate is served from {certificates[1][0] - mark:.0f} s on, by all after {running.report['ended'] - mark:.0f} s"
+    row["note"] = f"new certificate first seen after {certificates[1][0] - mark:.0f} s, on all pods after {running.report['ended'] - mark:.0f} s"
     apply()
     cluster.in_wrpi("delete", "secret/wrpi-tls")

@@ -1,4 +1,4 @@
-"""The end: nothing is left behind."""
+"""Uninstallation, as docs/kubernetes.md describes it."""
 
 
 def test_uninstalling_leaves_nothing_behind(cluster, tree):

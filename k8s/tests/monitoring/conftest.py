@@ -1,4 +1,4 @@
-"""The rules as the components render them, and the tools that judge them."""
+"""Fixtures: the rendered rules, and a check that all programs are installed."""
 
 import shutil
 
@@ -15,18 +15,18 @@ COMPONENTS = {
 @pytest.fixture(scope="session", autouse=True)
 def tools():
     missing = [name for name in PROGRAMS if not shutil.which(name)]
-    assert not missing, f"{missing} not found: `make monitoring-test` installs them"
+    assert not missing, f"{missing} not found. `make monitoring-test` installs them."
 
 
 @pytest.fixture(scope="session")
 def monitored(render):
-    """All objects with monitoring, by whose: the Prometheus Operator's or Google's."""
+    """All objects with monitoring, for the Prometheus Operator and for Google's Prometheus."""
     return {name: render(*chosen) for name, chosen in COMPONENTS.items()}
 
 
 @pytest.fixture(scope="session")
 def groups(monitored):
-    """The rule groups, as Prometheus reads them."""
+    """The rule groups in the format of a Prometheus rule file."""
     return [group for found in monitored["operator"].of("PrometheusRule") for group in found["spec"]["groups"]]
 
 

@@ -1,4 +1,4 @@
-"""Processes of a test's own: on loopback, with their output in a file, killed at the end."""
+"""Processes that a test starts, with their output in a file, and helpers to wait for them."""
 
 import contextlib
 import os
@@ -14,18 +14,18 @@ def free_port():
 
 
 def eventually(what, condition, seconds=60):
-    """Returns what `condition` returns once that is true. A refused connection is not yet true."""
+    """Calls `condition` until it returns a true value, and returns that value. OSError counts as false."""
     end = time.monotonic() + seconds
     while True:
         with contextlib.suppress(OSError):
             if found := condition():
                 return found
-        assert time.monotonic() < end, f"waited {seconds} s in vain: {what}"
+        assert time.monotonic() < end, f"timed out after {seconds} s: {what}"
         time.sleep(0.1)
 
 
 class Process:
-    """A program that can be stopped and started again."""
+    """A program that can be killed and started again."""
 
     def __init__(self, directory, name, command, **environment):
         self.log = directory / f"{name}.log"
@@ -45,9 +45,9 @@ class Process:
         self.process.wait()
 
     def prints(self, wanted):
-        """Waits for a line that `wanted` turns into something."""
+        """Waits for a line of output for which `wanted` returns a true value, and returns that value."""
         def look():
-            assert self.process.poll() is None, f"{self.command[0]} ended:\n{self.log.read_text()}"
+            assert self.process.poll() is None, f"{self.command[0]} has exited:\n{self.log.read_text()}"
             return next(filter(None, map(wanted, self.log.read_text().splitlines())), None)
 
-        return eventually(f"{self.command[0]} prints", look)
+        return eventually(f"{self.command[0]} prints the expected line", look)

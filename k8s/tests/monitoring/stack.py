@@ -1,5 +1,5 @@
-"""The system with its monitoring on loopback: Redis, the updater, two API processes for two pods, Prometheus with the
-rendered rules, Alertmanager with the example's routes, and somebody to call."""
+"""The whole system with its monitoring, on loopback: Redis, the updater, two API processes, Prometheus with the rendered
+rules, Alertmanager with the routes of the example, and a webhook receiver."""
 
 import copy
 import datetime
@@ -23,9 +23,9 @@ EXAMPLE = ROOT / "k8s/components/monitoring/alertmanager.yaml"
 PODS = ("api-0", "api-1")
 
 
-def quickened(groups):
-    """The same rules, evaluated every second, with every `for` five seconds long: a late scrape calls nobody. So long is
-    then the outage of Redis, too, after which a stale index is silent for a while."""
+def with_short_intervals(groups):
+    """The same rules, evaluated every second and with a `for` of five seconds, so that one late scrape fires no alert.
+    In WrpiIndexStale, an outage of Redis also counts after five seconds instead of three minutes."""
     quick = copy.deepcopy(groups)
     for group in quick:
         group["interval"] = "1s"
@@ -36,18 +36,18 @@ def quickened(groups):
     return quick
 
 
-class Callee:
-    """Whom Alertmanager calls. `calls` holds (receiver, alert's name, firing or resolved, description)."""
+class Receiver:
+    """A webhook receiver. `notifications` holds (receiver, alert name, firing or resolved, description)."""
 
     def __init__(self):
-        self.calls = calls = []
+        self.notifications = notifications = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 for alert in message["alerts"]:
                     description = alert["annotations"]["description"]
-                    calls.append((self.path[1:], alert["labels"]["alertname"], alert["status"], description))
+                    notifications.append((self.path[1:], alert["labels"]["alertname"], alert["status"], description))
                 self.send_response(200)
                 self.end_headers()
 
@@ -58,17 +58,17 @@ class Callee:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def is_called(self, receiver, alert, status="firing", after=0):
-        """Waits for a call that comes after the first `after` ones; returns the description."""
+    def wait_for(self, receiver, alert, status="firing", after=0):
+        """Waits for a notification, ignoring the first `after` ones, and returns the alert's description."""
         wanted = (receiver, alert, status)
         return eventually(
-            f"{wanted} among {self.calls[after:]}",
-            lambda: next((call[3] for call in self.calls[after:] if call[:3] == wanted), None),
+            f"{wanted} among {self.notifications[after:]}",
+            lambda: next((sent[3] for sent in self.notifications[after:] if sent[:3] == wanted), None),
         )
 
 
 class Stack:
-    """All of it; whoever makes one stops it, even where `start` failed."""
+    """All processes. The caller must sent `stop`, even if `start` fails."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -76,7 +76,7 @@ class Stack:
         self.stopped = threading.Event()
         self.password = secrets.token_hex(16)
         self.statuses = set()
-        self.callee = Callee()
+        self.receiver = Receiver()
 
     def start(self, groups, monitor):
         port = free_port()
@@ -101,7 +101,7 @@ class Stack:
             return False
 
     def run_api(self, pod, store):
-        """Its listeners' addresses."""
+        """Starts an API and returns the addresses of its listeners."""
         chain, key = self.directory / f"{pod}.pem", self.directory / f"{pod}.key"
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
@@ -120,7 +120,7 @@ class Stack:
         return process.prints(listening)
 
     def ask(self):
-        """Asks every pod all the time, as a user does."""
+        """Requests the reading from every pod continuously, as users do."""
         while not self.stopped.wait(0.1):
             for listener in self.listeners:
                 try:
@@ -135,11 +135,11 @@ class Stack:
             route.update({name: "1s" for name in ("group_wait", "group_interval") if name in route})
         for receiver in config["receivers"]:
             for hook in receiver["webhook_configs"]:
-                hook["url"] = f"{self.callee.url}/{receiver['name']}"
+                hook["url"] = f"{self.receiver.url}/{receiver['name']}"
         return self.run_server("prometheus-alertmanager", config, "--cluster.listen-address=")
 
     def run_prometheus(self, groups, monitor):
-        """Scrapes what the PodMonitor says, but for the interval, with the labels that the operator adds."""
+        """Starts a Prometheus that scrapes as the PodMonitor says, with a shorter interval and the operator's labels."""
         (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
         (job,) = endpoint["relabelings"]
         scrape = {
@@ -156,15 +156,15 @@ class Stack:
             "scrape_configs": [scrape],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [self.alertmanager.removeprefix("http://")]}]}]},
         }
-        # It takes some seconds to discover anything. What fires before Alertmanager is discovered would be told again
-        # after a minute only; and before pods are, the rules would tell of their absence.
+        # Discovery takes some seconds, so the rules are added afterwards. An alert that fires before Alertmanager is
+        # discovered would be sent again only after a minute, and before the pods are discovered WrpiApiDown would fire.
         self.prometheus = self.run_server("prometheus", config, "--rules.alert.resend-delay=1s")
         eventually("pods are scraped", lambda: self.query("up") == [1, 1])
-        (self.directory / "rules.yaml").write_text(yaml.safe_dump({"groups": quickened(groups)}))
+        (self.directory / "rules.yaml").write_text(yaml.safe_dump({"groups": with_short_intervals(groups)}))
         self.processes["prometheus"].process.send_signal(signal.SIGHUP)
 
     def run_server(self, name, config, *arguments):
-        """Its URL."""
+        """Starts Prometheus or Alertmanager and returns its URL."""
         (self.directory / f"{name}.yaml").write_text(yaml.safe_dump(config))
         address = f"127.0.0.1:{free_port()}"
         self.run(
@@ -181,7 +181,7 @@ class Stack:
         return [float(sample["value"][1]) for sample in answer["data"]["result"]]
 
     def alerts(self):
-        """What Alertmanager knows to fire: the names of those that inhibit it, by the alert's name."""
+        """The alerts that fire in Alertmanager: for each name, the names of the alerts that inhibit it."""
         alerts = requests.get(f"{self.alertmanager}/api/v2/alerts", timeout=10).json()
         names = {alert["fingerprint"]: alert["labels"]["alertname"] for alert in alerts}
         return {
@@ -189,7 +189,7 @@ class Stack:
         }
 
     def age_reading(self, seconds):
-        """Makes the stored reading as old as it would be, had the updater ended so many seconds ago."""
+        """Makes the stored reading `seconds` old, as if the updater had stopped then."""
         then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
         self.redis.mset({"wrpi-latest": "42.000", "wrpi-timestamp": f"{then:%Y-%m-%dT%H:%M:%S+0000}"})
 
@@ -197,4 +197,4 @@ class Stack:
         self.stopped.set()
         for process in self.processes.values():
             process.kill()
-        self.callee.server.shutdown()
+        self.receiver.server.shutdown()

@@ -1,4 +1,4 @@
-"""The example of Alertmanager's configuration: who is called, and what keeps silent for what."""
+"""The example configuration of Alertmanager: routing and inhibition."""
 
 import itertools
 import re
@@ -21,14 +21,14 @@ def amtool(*arguments):
 
 
 def matched(alerts, matchers):
-    """The alerts of `alerts` whose names all `matchers` let through."""
+    """The names in `alerts` that satisfy all `matchers`."""
     names = list(alerts)
     for matcher in matchers:
         operator, value = re.fullmatch(r'alertname (=~|!=|=) "?([^"]+)"?', matcher).groups()
         if operator == "=~":
             names = [name for name in names if re.fullmatch(value, name)]
         else:
-            assert value in alerts, f"{value} is no alert"
+            assert value in alerts, f"there is no alert {value}"
             names = [name for name in names if (name == value) == (operator == "=")]
     assert names, f"{matchers} match no alert"
     return names
@@ -38,7 +38,7 @@ def test_amtool_accepts_the_example():
     amtool("check-config", EXAMPLE)
 
 
-def test_every_alert_goes_where_its_severity_says(alerts):
+def test_the_severity_decides_the_receiver(alerts):
     receivers = {"page": "pages", "ticket": "tickets", "none": "watchdog"}
     for name, rule in alerts.items():
         severity = rule["labels"]["severity"]
@@ -46,7 +46,7 @@ def test_every_alert_goes_where_its_severity_says(alerts):
         assert routed == receivers[severity], name
 
 
-def test_only_a_page_silences_a_page(config, alerts):
+def test_only_a_page_inhibits_a_page(config, alerts):
     def severities(names):
         return {alerts[name]["labels"]["severity"] for name in names}
 
@@ -59,21 +59,21 @@ def test_only_a_page_silences_a_page(config, alerts):
         assert rule["equal"] == ["cluster", "namespace"]
 
 
-def test_no_two_alerts_silence_each_other(config, alerts):
-    silenced = {
+def test_no_two_alerts_inhibit_each_other(config, alerts):
+    inhibited = {
         pair for rule in config["inhibit_rules"]
         for pair in itertools.product(*(matched(alerts, rule[f"{side}_matchers"]) for side in ("source", "target")))
     }
-    assert not {(target, source) for source, target in silenced} & silenced
+    assert not {(target, source) for source, target in inhibited} & inhibited
 
 
-def test_a_stale_index_is_silent_while_redis_is_to_blame(config, alerts, groups):
+def test_a_failure_of_redis_or_the_api_inhibits_the_stale_index(config, alerts, groups):
     causes = {
         source for rule in config["inhibit_rules"] for source in matched(alerts, rule["source_matchers"])
         if "WrpiIndexStale" in matched(alerts, rule["target_matchers"])
     }
     assert causes == {"WrpiApiDown", "WrpiStoreDown", "WrpiStoreUnreachableFromSomePods"}
-    # In one group, and before them: so its end is told first, and it does not call in between.
+    # WrpiIndexStale stands before its causes in one group, so it is resolved first and never notifies in between.
     (group,) = (group for group in groups if any(rule.get("alert") == "WrpiIndexStale" for rule in group["rules"]))
     names = [rule["alert"] for rule in group["rules"]]
     assert all(names.index("WrpiIndexStale") < names.index(cause) for cause in causes)

@@ -1,4 +1,4 @@
-"""The dashboard, as it is written down; test_live.py asks its queries."""
+"""The dashboard's JSON. test_live.py runs its queries."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ UNITS = {"bytes", "cps", "none", "percentunit", "reqps", "s", "suffix: ×"}
 def dashboard(monitored):
     found = monitored["operator"].one("ConfigMap", "dashboard")
     assert found["metadata"]["labels"]["grafana_dashboard"] == "1"  # what Grafana's sidecar looks for
-    assert found["metadata"]["name"] == "dashboard"  # a hash would leave the old one beside the new
+    assert found["metadata"]["name"] == "dashboard"  # with a hash, Grafana would load old copies too
     return json.loads(found["data"]["wrpi.json"])
 
 
@@ -23,12 +23,12 @@ def panels(dashboard):
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
-def test_it_answers_the_four_questions_from_top_to_bottom(dashboard):
+def test_the_rows_are_the_four_questions_in_order(dashboard):
     rows = sorted((panel for panel in dashboard["panels"] if panel["type"] == "row"), key=lambda row: row["gridPos"]["y"])
     assert [row["title"] for row in rows] == QUESTIONS
 
 
-def test_every_panel_says_what_it_shows_in_which_unit_and_what_it_means_if_empty(panels):
+def test_every_panel_has_a_description_a_unit_and_a_text_for_no_data(panels):
     for panel in panels:
         defaults = panel["fieldConfig"]["defaults"]
         assert panel["title"] and panel["description"].endswith("."), panel["title"]
@@ -38,7 +38,7 @@ def test_every_panel_says_what_it_shows_in_which_unit_and_what_it_means_if_empty
     assert len({panel["title"] for panel in panels}) == len(panels)
 
 
-def test_every_query_is_for_the_namespace_and_the_data_source_that_are_chosen(dashboard, panels):
+def test_every_query_uses_the_selected_namespace_and_data_source(dashboard, panels):
     variables = {variable["name"] for variable in dashboard["templating"]["list"]}
     assert variables == {"datasource", "namespace"}
     for panel in panels:
@@ -47,7 +47,7 @@ def test_every_query_is_for_the_namespace_and_the_data_source_that_are_chosen(da
             assert target["expr"].count("{") == target["expr"].count('namespace="$namespace"'), target["expr"]
 
 
-def test_the_memory_limit_is_the_pods_own(monitored, panels):
+def test_the_memory_panel_shows_the_limit_of_the_container(monitored, panels):
     (container,) = monitored["operator"].pods()["api"]["spec"]["containers"]
     limit = int(re.fullmatch(r"(\d+)Mi", container["resources"]["limits"]["memory"])[1])
     (panel,) = (panel for panel in panels if panel["title"] == "Memory")
@@ -55,7 +55,7 @@ def test_the_memory_limit_is_the_pods_own(monitored, panels):
     assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"] == limit * 2**20
 
 
-def test_no_panel_covers_another(dashboard):
+def test_no_two_panels_overlap(dashboard):
     def cells(panel):
         place = panel["gridPos"]
         assert place["x"] + place["w"] <= 24
@@ -67,6 +67,6 @@ def test_no_panel_covers_another(dashboard):
         assert one["id"] != other["id"]
 
 
-def test_the_alerts_lead_to_it(dashboard, alerts):
+def test_every_alert_links_to_the_dashboard(dashboard, alerts):
     for name, rule in alerts.items():
         assert rule["annotations"]["dashboard_url"].endswith(f"/d/{dashboard['uid']}"), name

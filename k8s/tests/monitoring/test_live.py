@@ -1,4 +1,4 @@
-"""The rules and the dashboard on the real system, with the real Prometheus and Alertmanager."""
+"""The rules and the dashboard on the running system, with Prometheus and Alertmanager."""
 
 import json
 import math
@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import requests
 from processes import eventually
-from stack import PODS, Stack, quickened
+from stack import PODS, Stack, with_short_intervals
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def stack(monitored, groups, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def queries(monitored):
-    """Every query of the dashboard, by panel, as Grafana would send it."""
+    """Every query of the dashboard, with its panel's title, as Grafana would send it."""
     dashboard = json.loads(monitored["operator"].one("ConfigMap", "dashboard")["data"]["wrpi.json"])
     variables = {"$namespace": "wrpi", "$__rate_interval": "1m"}
     return [
@@ -35,26 +35,26 @@ def queries(monitored):
 
 
 def metrics_in(expr):
-    """The metrics that an expression names: what is left without strings, labels, ranges, functions and keywords."""
+    """The metrics in an expression: what remains without strings, labels, ranges, functions and keywords."""
     bare = re.sub(r'"[^"]*"', "", expr)
     bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(by|on|ignoring|without)\s*\([^)]*\)", " ", bare)
     names = re.findall(r"[a-zA-Z_:][\w:]*(?!\w*\s*\()", re.sub(r"\b\d[\w.]*", " ", bare))
     return set(names) - {"and", "bool", "or", "unless"}
 
 
-def test_names_of_metrics_are_found_in_expressions():
+def test_metrics_in_finds_the_metrics_of_an_expression():
     expr = '1 - sum by (pod) (rate(a_total{x="y and z"}[5m])) / on (namespace) (b:c:d > bool 2) unless absent(e) or f'
     assert metrics_in(expr) == {"a_total", "b:c:d", "e", "f"}
 
 
-def test_only_intervals_differ_from_the_rules_that_are_deployed(groups):
+def test_rules_with_short_intervals_differ_from_the_deployed_ones_only_in_intervals(groups):
     def timeless(groups):
         return [
             [rule | {"for": None, "expr": re.sub(r"\[\w+:\w+\]", "[]", rule["expr"])} for rule in group["rules"]]
             for group in groups
         ]
 
-    quick = quickened(groups)
+    quick = with_short_intervals(groups)
     assert timeless(quick) == timeless(groups)
     changed = [rule["alert"] for group, fast in zip(groups, quick)
                for rule, now in zip(group["rules"], fast["rules"]) if rule["expr"] != now["expr"]]
@@ -68,7 +68,7 @@ def test_promtool_accepts_the_metrics(stack):
         assert result.returncode == 0 and result.stderr == "", result.stderr
 
 
-def test_rules_and_dashboard_name_only_what_the_api_exports(stack, groups, queries):
+def test_rules_and_dashboard_use_only_metrics_that_the_api_exports(stack, groups, queries):
     text = requests.get(f"http://{stack.listeners[0]['admin']}/metrics", timeout=5).text
     exported = set(re.findall(r"^([a-z_]+)(?:\{.*\})? ", text, re.MULTILINE))
     rules = [rule for group in groups for rule in group["rules"]]
@@ -93,41 +93,41 @@ def test_prometheus_evaluates_every_rule(stack, groups):
     assert not [rule["lastError"] for group in found for rule in group["rules"] if rule["health"] != "ok"]
 
 
-def test_one_cause_calls_once_and_its_end_is_told(stack):
-    callee = stack.callee
-    callee.is_called("watchdog", "WrpiWatchdog")
+def test_one_cause_sends_one_page_and_its_resolution(stack):
+    receiver = stack.receiver
+    receiver.wait_for("watchdog", "WrpiWatchdog")
     eventually("two pods serve", lambda: stack.query("count(wrpi_value) == 2"))
-    assert {call[1] for call in callee.calls} == {"WrpiWatchdog"}, "a healthy system calls nobody"
+    assert {sent[1] for sent in receiver.notifications} == {"WrpiWatchdog"}, "a healthy system sends no alert"
 
-    # The updater ends, 290 seconds ago.
+    # The updater stopped 290 seconds ago.
     stack.processes["updater"].kill()
     stack.age_reading(290)
-    callee.is_called("tickets", "WrpiUpdaterFailing")
-    says = callee.is_called("pages", "WrpiIndexStale")
-    assert re.fullmatch(r"Users see a reading that is 5m \d+s old; a new one is due every minute\.", says)
-    eventually("the page silences the ticket", lambda: stack.alerts().get("WrpiUpdaterFailing") == {"WrpiIndexStale"})
+    receiver.wait_for("tickets", "WrpiUpdaterFailing")
+    description = receiver.wait_for("pages", "WrpiIndexStale")
+    assert re.match(r"Users see a reading that is 5m \d+s old; a new one is due every minute\.", description)
+    eventually("the page inhibits the ticket", lambda: stack.alerts().get("WrpiUpdaterFailing") == {"WrpiIndexStale"})
     stack.processes["updater"].start()
-    callee.is_called("pages", "WrpiIndexStale", "resolved")
+    receiver.wait_for("pages", "WrpiIndexStale", "resolved")
 
-    # Redis dies, and the reading grows old meanwhile.
-    before = len(callee.calls)
+    # Redis stops, and the reading grows old.
+    before = len(receiver.notifications)
     stack.processes["updater"].kill()
     stack.age_reading(275)
-    eventually("the pods have it", lambda: stack.query("max(time() - wrpi_last_calculation_timestamp_seconds) > 200"))
+    eventually("a pod serves it", lambda: stack.query("max(time() - wrpi_last_calculation_timestamp_seconds) > 200"))
     stack.processes["redis"].kill()
-    callee.is_called("pages", "WrpiStoreDown", after=before)
-    eventually("the stale index has its cause", lambda: stack.alerts().get("WrpiIndexStale") == {"WrpiStoreDown"})
+    receiver.wait_for("pages", "WrpiStoreDown", after=before)
+    eventually("the cause inhibits the effect", lambda: stack.alerts().get("WrpiIndexStale") == {"WrpiStoreDown"})
     lasted = "min_over_time(max(wrpi_store_up)[3m:15s]) == 0"
-    eventually("it has lasted for one of the rules' looks back", lambda: stack.query(lasted))
+    eventually("the outage covers the rules' window", lambda: stack.query(lasted))
     stack.processes["redis"].start()
-    callee.is_called("pages", "WrpiStoreDown", "resolved", after=before)
-    eventually("nothing is left of it", lambda: "WrpiIndexStale" not in stack.alerts())
+    receiver.wait_for("pages", "WrpiStoreDown", "resolved", after=before)
+    eventually("the effect is resolved", lambda: "WrpiIndexStale" not in stack.alerts())
     stack.processes["updater"].start()
     eventually("readings are fresh", lambda: stack.query("max(time() - wrpi_last_calculation_timestamp_seconds) < 10"))
-    assert [call for call in callee.calls[before:] if call[0] == "pages" and call[1] != "WrpiStoreDown"] == []
-    assert stack.statuses == {200}, "users were answered all the time"
+    assert [sent for sent in receiver.notifications[before:] if sent[0] == "pages" and sent[1] != "WrpiStoreDown"] == []
+    assert stack.statuses == {200}, "a user's request failed"
 
-    # No API is left.
+    # Both API processes are killed.
     for pod in PODS:
         stack.processes[pod].kill()
-    assert callee.is_called("pages", "WrpiApiDown") == "Of 2 API pods that Prometheus knows, none answers."
+    assert receiver.wait_for("pages", "WrpiApiDown").startswith("API pods that Prometheus knows: 2. None of them answers.")

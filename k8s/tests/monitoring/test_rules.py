@@ -1,4 +1,5 @@
-"""The rules: that promtool accepts them, and that each alert fires when it should and is silent when it should."""
+"""The rules: promtool accepts them, and each alert fires or stays silent in the cases of alerts.yaml and
+objectives.yaml."""
 
 import re
 import subprocess
@@ -28,25 +29,26 @@ def test_promtool_accepts_the_rules(rule_file):
     promtool("check", "rules", "--lint=all", "--lint-fatal", rule_file)
 
 
-def test_google_gets_the_same_rules(monitored, groups):
+def test_the_rules_for_google_are_the_same(monitored, groups):
     assert [group for found in monitored["google"].of("Rules") for group in found["spec"]["groups"]] == groups
     assert not monitored["google"].of("PrometheusRule")
-    known = {"alert", "annotations", "expr", "for", "labels", "record"}  # its Rules have no other field
+    known = {"alert", "annotations", "expr", "for", "labels", "record"}  # Google's Rules have no other field
     for group in groups:
         assert group.keys() == {"interval", "name", "rules"}
         for rule in group["rules"]:
             assert rule.keys() <= known
-            assert "namespace" not in rule.get("labels", {}) and "namespace=" not in rule["expr"]  # refused by it
+            assert "namespace" not in rule.get("labels", {}) and "namespace=" not in rule["expr"]  # Google rejects these
 
 
 def test_every_alert_has_a_case_that_fires_and_one_that_is_silent(alerts):
     for name in alerts:
-        fires = {"says" in case for case in CASES if case.get("alert") == name}
+        fires = {"value" in case for case in CASES if case.get("alert") == name}
         assert fires == ({True} if name == "WrpiWatchdog" else {True, False}), name
 
 
 def scoped(groups):
-    """What Google's operator makes of rules: each selector, and each result, is bound to project, cluster, namespace."""
+    """The rules as Google's operator rewrites them: it adds project, location, cluster and namespace to every selector
+    and result."""
     for group in groups:
         rules = []
         for rule in group["rules"]:
@@ -58,7 +60,7 @@ def scoped(groups):
 
 @pytest.fixture(scope="module", params=["operator", "google"])
 def evaluated(request, groups, tmp_path_factory):
-    """(the rule file, the labels that every sample has, and those that every result has)"""
+    """The rule file, and the labels of every sample and result."""
     path = tmp_path_factory.mktemp(request.param) / "rules.yaml"
     google = request.param == "google"
     path.write_text(yaml.safe_dump({"groups": list(scoped(groups)) if google else groups}))
@@ -81,10 +83,12 @@ def test_rule(case, evaluated, groups, alerts, tmp_path):
         rule = alerts[case["alert"]]
         firing = {
             "exp_labels": rule["labels"] | result_labels | case.get("labels", {}),
-            "exp_annotations": rule["annotations"] | {"description": case.get("says")},
+            "exp_annotations": rule["annotations"] | {
+                "description": re.sub(r"\{\{ \$value.*?\}\}", case.get("value", ""), rule["annotations"]["description"]),
+            },
         }
         test["alert_rule_test"] = [{
-            "alertname": case["alert"], "eval_time": case["at"], "exp_alerts": [firing] if "says" in case else [],
+            "alertname": case["alert"], "eval_time": case["at"], "exp_alerts": [firing] if "value" in case else [],
         }]
     else:
         name = f"{case['expr']}{{{matchers(result_labels)}}}"

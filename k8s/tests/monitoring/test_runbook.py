@@ -1,4 +1,4 @@
-"""The alerts' texts, and the runbook that they lead to."""
+"""The texts of the alerts, and the runbook that they link to."""
 
 import re
 
@@ -16,34 +16,35 @@ def runbook():
     return dict(zip(sections[::2], sections[1::2]))
 
 
-def test_every_alert_tells_what_how_much_how_urgent_and_where_to_look(alerts):
+def test_every_alert_has_a_summary_a_value_a_severity_and_links(alerts):
     for name, rule in alerts.items():
         annotations = rule["annotations"]
         assert annotations.keys() == {"summary", "description", "dashboard_url", "runbook_url"}, name
         assert "{{ $value" in annotations["description"] and "{{" not in annotations["summary"], name
+        assert annotations["description"].endswith(f" Runbook: {name}."), name
         assert rule["labels"].keys() == {"severity"} and rule["labels"]["severity"] in ("page", "ticket", "none"), name
         assert re.fullmatch(rf"https://\S+/docs/runbook\.md#{name.lower()}", annotations["runbook_url"]), name
 
 
-def test_the_runbook_has_one_section_for_every_alert(alerts, runbook):
+def test_the_runbook_has_one_section_per_alert(alerts, runbook):
     assert sorted(runbook) == sorted(alerts)
 
 
-def test_every_section_has_all_its_parts(runbook):
+def test_every_section_has_all_parts_and_three_commands(runbook):
     for name, section in runbook.items():
         assert re.findall(r"^\*\*(.+?):\*\* .", section, re.MULTILINE) == PARTS, name
         (commands,) = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
         assert len(commands.splitlines()) == 3, name
 
 
-def test_links_within_the_runbook_lead_somewhere(runbook):
+def test_links_within_the_runbook_point_to_its_sections(runbook):
     anchors = {name.lower() for name in runbook}
     for name, section in runbook.items():
         for anchor in re.findall(r"\]\(#(.*?)\)", section):
             assert anchor in anchors, (name, anchor)
 
 
-def test_commands_name_what_is_deployed(monitored, runbook):
+def test_commands_name_deployed_objects(monitored, runbook):
     objects = monitored["operator"]
     known = {(found["kind"].lower(), found["metadata"]["name"]) for found in objects}
     components = set(objects.pods())
@@ -54,14 +55,14 @@ def test_commands_name_what_is_deployed(monitored, runbook):
             assert component in components, (name, component)
 
 
-def test_quoted_messages_are_those_of_the_services(runbook):
+def test_quoted_messages_exist_in_the_source(runbook):
     source = "\n".join(file.read_text() for file in ROOT.glob("crates/*/src/**/*.rs"))
     for name, section in runbook.items():
         for message in re.findall(r"grep '\"(.+?)\"?'", section):
             assert f'"{message}' in source, (name, message)
 
 
-def test_quoted_panels_are_on_the_dashboard(monitored, runbook):
+def test_quoted_panels_exist_on_the_dashboard(monitored, runbook):
     dashboard = monitored["operator"].one("ConfigMap", "dashboard")["data"]["wrpi.json"]
     for name, section in runbook.items():
         for title in re.findall(r'"([A-Z][^"]+)"', section):

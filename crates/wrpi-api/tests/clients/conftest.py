@@ -1,4 +1,4 @@
-"""The services that these tests talk to, and the clients that talk."""
+"""Fixtures: the services that the tests use."""
 
 import contextlib
 import json
@@ -25,14 +25,14 @@ class Service:
 
 @contextlib.contextmanager
 def running(binary, **environment):
-    """The binary on a free port, until the end of the block. Passwords may be guessed: schemathesis tries many."""
+    """Runs the binary on a free port until the end of the block. AUTH_GUESSES=0: schemathesis sends wrong passwords."""
     password = secrets.token_urlsafe(18)
     free = {"LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "AUTH_GUESSES": "0"}
     environment = free | {"APP_PASSWORD": password, "LOG_FORMAT": "json"} | environment
     process = subprocess.Popen([BINARIES / binary], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         entry = next(json.loads(line) for line in process.stdout if b'"listening"' in line)
-        # The rest is not of interest, but a full pipe would stop the service.
+        # Reads the rest of the output, because a full pipe would block the service.
         threading.Thread(target=process.stdout.read, daemon=True).start()
         yield Service(f"http://{entry['public']}", password)
     finally:
@@ -42,34 +42,34 @@ def running(binary, **environment):
 
 @pytest.fixture(scope="session")
 def steady():
-    """An API whose reading stays as it is."""
+    """An API whose reading does not change."""
     with running("wrpi-standalone", UPDATE_INTERVAL="1440m") as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def lively():
-    """An API with a new reading ten times a second, so that nobody waits for one."""
+    """An API with ten new readings per second, so that no test waits long for one."""
     with running("wrpi-standalone", UPDATE_INTERVAL="100ms") as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def empty():
-    """An API that has no reading: nothing listens where its Redis should be."""
+    """An API without a reading, because it cannot reach Redis."""
     with running("wrpi-api", REDIS_HOST="127.0.0.1", REDIS_PORT="1") as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def strict():
-    """An API that lets nobody guess twice."""
+    """An API that throttles a client after one wrong password."""
     with running("wrpi-standalone", AUTH_GUESSES="1") as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def document(steady):
-    """The description of the API."""
+    """The OpenAPI document of the API."""
     curl = ["curl", "--silent", "--fail", f"{steady.url}/openapi.json"]
     return json.loads(subprocess.run(curl, check=True, capture_output=True).stdout)

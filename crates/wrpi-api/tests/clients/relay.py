@@ -1,4 +1,4 @@
-"""A relay between a proxy and the API, which keeps what both send, and reads it as strictly as HTTP/1.1 is written."""
+"""A relay between a proxy and the API that records the traffic, and a strict HTTP/1.1 parser for the recorded requests."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Connection:
-    """What came from the client, and what from the server."""
+    """The recorded bytes of one connection, from the client and from the server."""
 
     asked: bytearray = field(default_factory=bytearray)
     answered: bytearray = field(default_factory=bytearray)
@@ -28,20 +28,20 @@ class Relay:
             try:
                 client, _ = self._listener.accept()
             except OSError:
-                return  # It is closed.
+                return  # the listener is closed
             server, kept = socket.create_connection(self._server), Connection()
             self.connections.append(kept)
             for source, target, bytes_ in [(client, server, kept.asked), (server, client, kept.answered)]:
                 threading.Thread(target=_pump, args=(source, target, bytes_), daemon=True).start()
 
     def close(self):
-        """Takes no further connection."""
+        """Stops accepting connections."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 
 def _pump(source, target, kept):
-    """Passes on what `source` sends, until one of both ends."""
+    """Forwards and records bytes from `source` until one side closes."""
     try:
         while chunk := source.recv(65536):
             kept += chunk
@@ -52,25 +52,25 @@ def _pump(source, target, kept):
 
 
 def heads(sent):
-    """The heads of the requests in `sent`, which no two readers can read in two ways (RFC 9112)."""
+    """The heads of the requests in `sent`. Asserts that each is unambiguous (RFC 9112)."""
     found, rest = [], bytes(sent)
     while rest:
         head, end, rest = rest.partition(b"\r\n\r\n")
-        assert end, f"a head without an end: {head}"
+        assert end, f"an incomplete head: {head}"
         first, *lines = head.split(b"\r\n")
         assert not any(byte in line for line in [first, *lines] for byte in b"\r\n\0"), f"a bare CR, LF or NUL: {head}"
-        assert not any(line[:1] in b" \t" for line in lines), f"a line that is folded, or empty: {head}"
+        assert not any(line[:1] in b" \t" for line in lines), f"a folded or empty line: {head}"
         names = [line.partition(b":")[0].lower() for line in lines]
         assert all(name == name.strip() for name in names), f"a space before a colon: {head}"
         framing = [line for line, name in zip(lines, names) if name in (b"content-length", b"transfer-encoding")]
-        assert names.count(b"host") == 1 and len(framing) <= 1, f"Host or the framing, twice: {head}"
+        assert names.count(b"host") == 1 and len(framing) <= 1, f"not exactly one Host, or more than one framing header: {head}"
         rest = _after_body(rest, *(framing or [b"Content-Length: 0"]))
         found.append(head)
     return found
 
 
 def _after_body(rest, framing):
-    """What follows the body of a request."""
+    """The bytes after the body of a request."""
     name, _, value = framing.partition(b":")
     if name.lower() == b"content-length":
         return rest[int(value) :]

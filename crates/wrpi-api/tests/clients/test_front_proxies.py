@@ -1,4 +1,4 @@
-"""nginx and HAProxy in front of the API: whatever a client sends, the API reads no other requests than the proxy sends."""
+"""nginx and HAProxy in front of the API: no client can smuggle a request past the proxy."""
 
 import re
 import socket
@@ -9,10 +9,10 @@ import pytest
 from conftest import running
 from relay import Relay, heads
 
-# What an attacker wants the API to take for a request that the proxy has not seen.
+# The request that an attacker tries to smuggle past the proxy.
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: test\r\n\r\n"
 LENGTH = str(len(HIDDEN)).encode()
-# What ends the connection, with an answer.
+# A request that gets a response and ends the connection.
 LAST = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 NGINX = """
 daemon off; master_process off; pid DIRECTORY/pid; error_log stderr crit;
@@ -45,7 +45,7 @@ PROXIES = {
     "nginx": (NGINX, lambda path: ["nginx", "-e", "stderr", "-c", path]),
     "haproxy": (HAPROXY, lambda path: ["haproxy", "-db", "-f", path]),
 }
-# Heads that some read in another way than others, each with its end; what is hidden follows.
+# Heads that HTTP parsers may read differently. The hidden request follows each of them.
 ATTACKS = {
     "bare LF": b"GET / HTTP/1.1\nHost: test\n\n",
     "bare LF after a header": b"GET / HTTP/1.1\r\nHost: test\r\nX: y\nX-Two: z\r\n\r\n",
@@ -97,9 +97,9 @@ def proxy(request, relay, tmp_path):
 
 
 def wait_for(port, process):
-    """Waits until something listens there."""
+    """Waits until the proxy listens on `port`."""
     for _ in range(1000):
-        assert process.poll() is None, "the proxy has ended"
+        assert process.poll() is None, "the proxy has exited"
         try:
             return socket.create_connection(("127.0.0.1", port)).close()
         except ConnectionRefusedError:
@@ -108,7 +108,7 @@ def wait_for(port, process):
 
 
 def exchange(port, sent):
-    """The statuses of all answers, until the connection is closed."""
+    """Sends bytes and returns the statuses of all responses until the connection is closed."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         client.sendall(sent)
         received = b""
@@ -125,17 +125,17 @@ def statuses(received):
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_the_api_reads_no_other_requests_than_the_proxy_sends(proxy, relay, attack):
-    assert exchange(proxy, ATTACKS[attack] + HIDDEN + LAST), "no answer at all"
-    # The proxy has a connection to the API that others use after the attacker.
+def test_no_request_is_smuggled_past_the_proxy(proxy, relay, attack):
+    assert exchange(proxy, ATTACKS[attack] + HIDDEN + LAST), "no response"
+    # Other clients then share the proxy's connection to the API with the attacker.
     for _ in range(3):
-        assert exchange(proxy, LAST) == [b"200"], "another's answer"
+        assert exchange(proxy, LAST) == [b"200"], "a client got the response to the attacker's request"
     for connection in relay.connections:
         assert len(statuses(connection.answered)) <= len(heads(connection.asked))
     assert any(connection.asked for connection in relay.connections)
 
 
-def test_what_the_relay_keeps_shows_an_attack_where_there_is_no_proxy(relay):
+def test_without_a_proxy_the_relay_detects_the_attacks(relay):
     for attack in ["bare LF after a header", "folded line", "two lengths", "length and encoding", "two hosts"]:
         exchange(relay.port, ATTACKS[attack] + HIDDEN + LAST)
         with pytest.raises(AssertionError):

@@ -1,4 +1,4 @@
-"""Clients that others wrote get what they ask for, whichever way they ask."""
+"""curl, requests, httpx and Node's fetch get correct responses."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def with_curl(url, method, headers):
     head, _, body = printed.partition("\r\n\r\n")
     status, *lines = head.split("\r\n")
     fields = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-    assert len(fields) == len(lines), f"a header came twice: {head}"
+    assert len(fields) == len(lines), f"a duplicate header: {head}"
     return int(status.split()[1]), fields, body
 
 
@@ -40,14 +40,14 @@ def with_httpx(url, method, headers):
 
 def with_node(url, method, headers):
     if not shutil.which("node"):
-        pytest.skip("node is not on PATH: its fetch is not tried")
+        pytest.skip("node is not on PATH, so its fetch is not tested")
     command = ["node", "--input-type=module", "--eval", NODE, url, method, json.dumps(headers)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=20).stdout)
 
 
 @pytest.fixture(params=[with_curl, with_requests, with_httpx, with_node], ids=lambda client: client.__name__)
 def ask(request, steady):
-    """Asks the steady API, with the password."""
+    """Sends a request with the password to the API whose reading does not change."""
     credentials = requests.auth._basic_auth_str("any", steady.password)
 
     def ask(path="/v0/wrpi", method="GET", **headers):
@@ -57,7 +57,7 @@ def ask(request, steady):
     return ask
 
 
-def test_the_reading_is_json_with_one_date(ask):
+def test_the_reading_is_json_with_one_date_header(ask):
     status, headers, body = ask()
     assert status == 200 and READING.fullmatch(body)
     assert headers["content-type"] == "application/json"
@@ -72,13 +72,13 @@ def test_a_range_is_ignored(ask, range_):
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "image/*, */*;q=0"])
-def test_the_reading_is_json_whatever_is_accepted(ask, accept):
+def test_the_reading_is_json_for_any_accept_header(ask, accept):
     status, headers, body = ask(Accept=accept, Accept_Encoding="br, identity;q=0")
     assert status == 200 and READING.fullmatch(body)
     assert headers["content-type"] == "application/json" and "content-encoding" not in headers
 
 
-def test_what_the_client_has_is_not_sent_again(ask):
+def test_a_matching_etag_gets_304(ask):
     etag = ask()[1]["etag"]
     for list_ in [etag, f"W/{etag}", f'"a", "b,c", {etag}', f'"a" , W/{etag}', "*"]:
         status, headers, body = ask(If_None_Match=list_)
@@ -87,7 +87,7 @@ def test_what_the_client_has_is_not_sent_again(ask):
         assert ask(If_None_Match=list_)[0] == 200
 
 
-def test_head_has_the_headers_of_get(ask):
+def test_head_returns_the_headers_of_get(ask):
     (_, got, _), (status, headers, body) = ask(), ask(method="HEAD")
     assert (status, body) == (200, "")
     assert {name: headers[name] for name in ["content-length", "etag", "last-modified", "content-type"]} == {
@@ -104,7 +104,7 @@ def test_paths_are_exact(ask):
     assert (status, headers["allow"], json.loads(body)["error_code"]) == (405, "GET,HEAD", "method_not_allowed")
 
 
-def test_curl_may_use_it_as_a_proxy_wait_for_100_and_speak_http_1_0(steady):
+def test_curl_can_use_a_proxy_request_http_1_0_and_expect_100_continue(steady):
     user = f"any:{steady.password}"
 
     def curl(*options, url=f"{steady.url}/v0/wrpi"):
@@ -118,7 +118,7 @@ def test_curl_may_use_it_as_a_proxy_wait_for_100_and_speak_http_1_0(steady):
     assert json.loads(refused)["error_code"] == "method_not_allowed"
 
 
-def test_sessions_keep_their_connection(steady):
+def test_sessions_reuse_their_connection(steady):
     auth = ("any", steady.password)
     with requests.Session() as session:
         for path, status in [("/v0/wrpi", 200), ("/v0/wrpi/", 404), ("/v0/wrpi", 200)]:
@@ -130,7 +130,7 @@ def test_sessions_keep_their_connection(steady):
         assert len({stream.get_extra_info("client_addr") for stream in streams}) == 1
 
 
-def test_the_stream_is_read_as_it_comes(lively):
+def test_the_stream_delivers_each_reading(lively):
     with httpx.stream("GET", f"{lively.url}/v0/wrpi/stream", auth=("any", lively.password)) as answer:
         assert answer.headers["content-type"] == "text/event-stream"
         lines = [line for line, _ in zip(answer.iter_lines(), range(40))]

@@ -1,4 +1,4 @@
-"""The description of the API is valid, and says what the API does: no less and no more."""
+"""The OpenAPI document is valid and describes exactly what the API does."""
 
 import re
 import subprocess
@@ -13,18 +13,18 @@ SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 OF_THE_CONNECTION = {"connection", "content-length", "content-type", "date", "transfer-encoding"}
 
 
-def test_the_description_is_valid(document):
+def test_the_document_is_valid(document):
     assert document["openapi"].startswith("3.1.")
     validate(document)
 
 
-def test_every_route_that_the_index_names_is_described(steady, document):
+def test_the_document_describes_every_route_of_the_index(steady, document):
     assert list(document["paths"]) == requests.get(steady.url).json()["routes"]
 
 
-# Without a reading the answer is 503, as described, which is no fault of the server's.
+# Without a reading the API answers 503, as documented. schemathesis would report it as a server error.
 @pytest.mark.parametrize("state, excluded", [("lively", []), ("empty", ["--exclude-checks=not_a_server_error"])])
-def test_schemathesis_finds_nothing_to_complain_about(state, excluded, request, tmp_path):
+def test_schemathesis_reports_nothing(state, excluded, request, tmp_path):
     service = request.getfixturevalue(state)
     options = ["--checks=all", *excluded, "--max-examples=40", "--request-timeout=1", "--generation-database=none"]
     run = ["--no-color", "run", f"{service.url}/openapi.json", f"--auth=any:{service.password}", *options]
@@ -34,7 +34,7 @@ def test_schemathesis_finds_nothing_to_complain_about(state, excluded, request, 
 
 
 PREFLIGHT = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "traceparent"}
-# Method, path (of each route where it is None), whether with the password, and more headers.
+# Method, path (None: each route), whether to send the password, additional headers.
 REQUESTS = [
     ("GET", None, True, {}),
     ("HEAD", None, True, {}),
@@ -51,7 +51,7 @@ REQUESTS = [
     "state, statuses",
     [("steady", {200, 204, 304, 401, 404, 405}), ("empty", {200, 204, 401, 404, 405, 503}), ("strict", {429})],
 )
-def test_every_header_that_is_sent_is_described_and_the_other_way_round(state, statuses, request, document):
+def test_the_document_describes_exactly_the_headers_that_are_sent(state, statuses, request, document):
     service, seen = request.getfixturevalue(state), set()
     if state == "strict":
         requests.get(f"{service.url}/v0/wrpi", auth=("any", "a guess"))
@@ -66,7 +66,7 @@ def test_every_header_that_is_sent_is_described_and_the_other_way_round(state, s
             described = document["components"]["responses"][reference.rpartition("/")[2]]
             sent = {name.lower() for name in answer.headers} - OF_THE_CONNECTION
             assert sent <= described["headers"].keys(), (method, target)
-            # HTTPS alone has the first, and a list of allowed origins the second.
+            # The first is sent only over HTTPS, the second only with a list of allowed origins.
             assert described["headers"].keys() - sent <= {"strict-transport-security", "vary"}, (method, target)
             content_type = answer.headers.get("Content-Type", "").partition(";")[0]
             assert "".join(described.get("content", {})) == content_type, (method, target)

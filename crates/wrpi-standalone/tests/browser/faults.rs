@@ -79,7 +79,7 @@ async fn after_too_many_wrong_passwords_the_page_waits_and_then_signs_in() {
     browse(async |browser| {
         browser.open(&system.page).await;
         browser.type_in(&random_password()).await;
-        browser.shows("problem", "That is not the password.").await;
+        browser.shows("problem", "Wrong password.").await;
         browser.type_in(&system.api.password).await;
         browser.shows("state", "Too many wrong passwords").await;
         browser.shows("countdown", "Trying again in").await;

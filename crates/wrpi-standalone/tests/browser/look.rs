@@ -26,7 +26,7 @@ async fn nothing_is_cut_off_at_any_width_in_either_color_scheme() {
     browse(async |browser| {
         browser.open(&system.page).await;
         browser.type_in(&random_password()).await;
-        browser.shows("problem", "That is not the password.").await;
+        browser.shows("problem", "Wrong password.").await;
         looks_right(&browser, "wrong").await;
         browser.type_in(&system.api.password).await;
         for value in &VALUES[1..] {

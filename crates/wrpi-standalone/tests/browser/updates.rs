@@ -42,7 +42,7 @@ async fn a_wrong_password_shows_a_message_and_no_dialog() {
     browse(async |browser| {
         browser.open(&system.page).await;
         browser.type_in(&random_password()).await;
-        browser.shows("problem", "That is not the password.").await;
+        browser.shows("problem", "Wrong password.").await;
         // A dialog of the browser's would hold the request back, and the message with it.
         assert!(browser.0.get_alert_text().await.is_err());
         assert_eq!(browser.element("value").await.text().await.unwrap(), "");
