@@ -5,6 +5,10 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 # $(call needs,CHECK,PACKAGES): installs Debian packages if the command CHECK fails.
 needs = { $(1); } >/dev/null 2>&1 || .ci/install-programs $(2)
+# One selection of packages and targets, and so of features, for all tests and tools: nothing is compiled twice.
+BUILD = $(CARGO) build --quiet --locked --workspace --bins --tests
+BUILT = $${CARGO_TARGET_DIR:-target}/debug
+
 # $(call cargo-tool,NAME,VERSION): installs a tool in this version if it is missing. A debug build takes less than half
 # the time.
 cargo-tool = $(CARGO) install --list | grep -q '^$(1) v$(2):' || \
@@ -49,25 +53,26 @@ lint: shellcheck target/lint-tools/ready ## check formatting, versions, imports,
 	.ci/version
 	.ci/imports
 	python3 .ci/test_imports.py
-	$(CARGO) clippy --locked --workspace --all-targets --all-features -- --deny warnings
+	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+	$(CARGO) clippy --locked --workspace --test browser -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	target/lint-tools/bin/hadolint Dockerfile.*
 	shellcheck --external-sources --check-sourced $$(git grep -lE '^#!/.*sh$$')
 
 .PHONY: api-test
 api-test: nginx haproxy target/api-tools/ready ## test the API with schemathesis, several HTTP clients, and proxies in front of it
-	$(CARGO) build --locked --package wrpi-api --package wrpi-standalone
+	$(BUILD)
 	PYTHONDONTWRITEBYTECODE=1 target/api-tools/bin/pytest crates/wrpi-api/tests/clients
 
 .PHONY: browser-test
 browser-test: redis-server chromium ## test the example page in a headless Chromium
-	$(CARGO) build --locked --workspace --bins
-	$(CARGO) test --locked --workspace --features wrpi-standalone/chromium --test browser
+	$(BUILD)
+	$(CARGO) test --locked --workspace --test browser
 
 .PHONY: faults
 faults: redis-server libfaketime ## break each part under load and print what clients saw (Linux; FAULT_SECONDS=3)
-	$(CARGO) build --locked --workspace --bins
-	@$(CARGO) run --quiet --locked --package wrpi-faults
+	$(BUILD)
+	@$(BUILT)/wrpi-faults
 
 .PHONY: soak
 soak: ## like faults, with 30 seconds for each fault
@@ -123,7 +128,8 @@ images: ## build both container images; WRPI_SOURCE sets the repository URL in t
 	done
 
 .PHONY: compose-test
-compose-test: docker-compose images ## test the images, and docker-compose.yml with them
+compose-test: docker-compose images target/workflow-tools/ready ## test the images, and docker-compose.yml with them
+	target/workflow-tools/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	WRPI_COMMIT=$(COMMIT) .ci/images-test
 	.ci/compose-test
 
@@ -179,7 +185,7 @@ infra-test: target/infra-tools/ready target/k8s-tools/ready ## test the Terrafor
 
 .PHONY: monitoring-test
 monitoring-test: redis-server prometheus target/k8s-tools/ready ## test alerts, dashboard and runbook with Prometheus and Alertmanager
-	$(CARGO) test --quiet --locked --workspace --no-run # builds the same binaries as `make test`
+	$(BUILD)
 	PYTHONDONTWRITEBYTECODE=1 target/k8s-tools/bin/pytest k8s/tests/monitoring
 
 .PHONY: cluster-test
