@@ -66,22 +66,22 @@ impl ConnectInfo {
         }
     }
 
-    /// Notes whether a write waits until the client has room for more.
+    /// Records whether a write is blocked until the client reads.
     pub(crate) fn set_write_blocked(&self, is_blocked: bool) {
         self.write_blocked.store(is_blocked, Relaxed);
     }
 
-    /// Whether a write waits until the client has room for more.
+    /// Whether a write is blocked until the client reads.
     pub(crate) fn is_write_blocked(&self) -> bool {
         self.write_blocked.load(Relaxed)
     }
 
-    /// Leaves the rest of the response to the server, as it goes over the wire.
+    /// Hands the rest of the response to the server, encoded for the wire.
     pub(crate) fn set_stream(&self, chunks: BoxStream<'static, Bytes>) {
         *self.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(chunks);
     }
 
-    /// What [`ConnectInfo::set_stream`] left, once.
+    /// Takes what [`ConnectInfo::set_stream`] has handed over.
     pub(crate) fn take_stream(&self) -> Option<BoxStream<'static, Bytes>> {
         self.stream.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

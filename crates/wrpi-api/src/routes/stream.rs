@@ -1,10 +1,10 @@
-//! `GET /v0/wrpi/stream`: each reading when it arrives, as server-sent events (HTML Living Standard, section 9.2).
+//! `GET /v0/wrpi/stream`: each new reading as a server-sent event (HTML Living Standard, section 9.2).
 //!
-//! Each event is rendered once for all streams. A slow reader gets the latest reading as soon as it has room for it and
-//! misses those in between: it costs no memory and delays nobody.
+//! Each event is rendered once for all streams. A client that reads slowly misses readings and gets the latest one next,
+//! so it takes no memory and delays no other client.
 //!
-//! Over HTTP/1.1 `hyper` sends the head and what there is at once. The server writes the rest, as chunks (RFC 9112,
-//! section 7.1), without it.
+//! Over HTTP/1.1, `hyper` sends the head and the first event. The server sends the rest itself, as chunks (RFC 9112,
+//! section 7.1).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -30,14 +30,14 @@ use crate::error::ApiError;
 use crate::snapshot::{Part, Snapshot};
 use crate::state::AppState;
 
-/// A comment, which keeps a silent stream open on its way through proxies.
+/// A comment. It keeps proxies from closing a quiet stream.
 const HEARTBEAT: Part = Part { event: Bytes::from_static(b":\n\n"), chunk: Bytes::from_static(b"3\r\n:\n\n\r\n") };
 const LAST_CHUNK: Bytes = Bytes::from_static(b"0\r\n\r\n");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Without it, nginx and similar proxies hold events back to fill a buffer.
+/// Without this header, nginx and similar proxies delay events to fill a buffer.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Sends the latest reading at once, unless the client has it, and then each new one.
+/// Sends the latest reading unless the client has it, and then each new one.
 pub(super) async fn stream(
     _: Authenticated,
     State(state): State<Arc<AppState>>,
@@ -58,7 +58,7 @@ pub(super) async fn stream(
         connection: connection.clone(),
         _open: Open::new(&state.metrics.streams),
     };
-    // A proxy that compresses an answer holds events back to fill its buffer; no-transform forbids it.
+    // no-transform: a proxy that compresses the response would delay events to fill its buffer.
     let headers =
         [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store, no-transform"), (X_ACCEL_BUFFERING, "no")];
     let body = if version == Version::HTTP_11 {
@@ -80,7 +80,7 @@ struct Events {
 }
 
 impl Events {
-    /// What there is now. The rest goes to `connection`, in chunks.
+    /// The first event. Hands the rest to `connection`, as chunks.
     fn handed_over(
         mut self,
         connection: Arc<ConnectInfo>,
@@ -100,7 +100,7 @@ impl Events {
         unfold(self, async |mut events| Some((events.next().await?, events)))
     }
 
-    /// The next part; `None` at the end. It is only asked for while the client has room for it.
+    /// The next part; `None` at the end. Called only when the client is ready to receive.
     async fn next(&mut self) -> Option<Part> {
         self.connection.touch(Instant::now());
         let stopping = self.stopping.clone();
@@ -111,7 +111,7 @@ impl Events {
         }
     }
 
-    /// Waits for an event that the client has not seen.
+    /// Waits for an event that the client does not have.
     async fn news(&mut self) -> Option<Part> {
         loop {
             self.latest.changed().await.ok()?;
@@ -121,7 +121,7 @@ impl Events {
         }
     }
 
-    /// The latest event, unless the client has seen it.
+    /// The latest event, unless the client has it.
     fn unseen(&mut self) -> Option<Part> {
         let snapshot = self.latest.borrow_and_update().clone()?;
         self.last_seen.take().is_none_or(|seen| seen != snapshot.id).then(|| snapshot.part.clone())

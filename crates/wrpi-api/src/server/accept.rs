@@ -1,4 +1,4 @@
-//! Accepting connections, and waiting for them to end.
+//! Accepts connections, and waits until they have ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,11 @@ use super::connection::{BoxError, Ending, Handler};
 use super::places::Places;
 use super::{http1, tls};
 
-/// How long to wait when the process has no file descriptor left for a connection.
+/// Pause before the next attempt if accepting fails, for example for want of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
-/// After the signal to stop, how long a client may keep an idle connection: a request already under way to it is
-/// answered.
+/// How long idle connections stay open after the signal to stop: a request may be in transit.
 const IDLE_GRACE: Duration = Duration::from_secs(1);
-/// How long the responses that are being sent then may take.
+/// How long the responses in progress may take after that.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The connections of some listeners.
@@ -27,9 +26,9 @@ pub(super) struct Connections {
     places: Arc<Places>,
     idle_timeout: Duration,
     tasks: TaskTracker,
-    /// Ends the accepting of connections.
+    /// Cancelled to stop accepting.
     stopping: CancellationToken,
-    /// Ends each connection as soon as it has answered what it has begun.
+    /// Cancelled to close each connection after its responses in progress.
     closing: CancellationToken,
 }
 
@@ -67,7 +66,7 @@ impl Connections {
                 }
             }
         }
-        // The kernel has completed the handshakes of those that wait. tokio would give up before it has seen them all.
+        // The kernel has already accepted the connections in its queue. tokio's listener may miss some of them.
         let Ok(listener) = listener.into_std() else { return };
         while let Ok((stream, _)) = listener.accept() {
             if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
@@ -76,7 +75,8 @@ impl Connections {
         }
     }
 
-    /// Accepts what still waits, and returns when every request is answered, or after [`IDLE_GRACE`] and [`DRAIN_TIMEOUT`].
+    /// Accepts the connections that still wait in the kernel. Returns when all requests are answered, or after
+    /// [`IDLE_GRACE`] and [`DRAIN_TIMEOUT`].
     pub(super) async fn drain(&self) {
         self.stopping.cancel();
         self.tasks.close();
@@ -89,7 +89,7 @@ impl Connections {
     }
 
     fn spawn(&self, stream: TcpStream, acceptor: Option<&TlsAcceptor>, handler: &impl Handler) {
-        // Without a peer it is gone already.
+        // A connection without a peer has already ended.
         let Some(place) = stream.peer_addr().ok().and_then(|peer| self.places.take(peer.ip())) else { return };
         let _unsupported = stream.set_nodelay(true);
         let ending = Ending { idle_timeout: self.idle_timeout, closing: self.closing.clone() };

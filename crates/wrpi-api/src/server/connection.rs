@@ -1,4 +1,4 @@
-//! What connections of every protocol have in common.
+//! What HTTP/1.1 and HTTP/2 connections have in common.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -14,15 +14,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connect_info::ConnectInfo;
 
-/// How long the TLS handshake and the first request of a connection may take.
+/// Time-out for the TLS handshake, and for the first request.
 pub(super) const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an idle connection may take to close: it has nothing to send but the GOAWAY of HTTP/2.
+/// Time-out for closing an idle connection, which has nothing to send except HTTP/2's GOAWAY.
 pub(super) const IDLE_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// The head of a request, in bytes: far more than any browser sends.
+/// Maximum size of a request head, in bytes. Browsers send far less.
 pub(super) const MAX_HEAD: usize = 16 * 1024;
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What ends a connection besides its client.
+/// What ends a connection, besides its client.
 pub(super) struct Ending {
     /// How long it may be idle.
     pub(super) idle_timeout: Duration,
@@ -30,7 +30,7 @@ pub(super) struct Ending {
     pub(super) closing: CancellationToken,
 }
 
-/// What answers the requests of a listener: a closure. It notes each on its connection ([`ConnectInfo::touch`]).
+/// A closure that answers the requests of a listener. It records each with [`ConnectInfo::touch`].
 pub(super) trait Handler: Clone + Send + Sync + Unpin + 'static {
     type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
     type Future: Future<Output = Result<Response<Self::Body>, Infallible>> + Send + Unpin + 'static;
@@ -52,7 +52,7 @@ where
     }
 }
 
-/// `handler` as hyper calls it.
+/// `handler` as a service of hyper.
 pub(super) fn service<H: Handler>(
     connection: Arc<ConnectInfo>,
     handler: H,
@@ -60,8 +60,8 @@ pub(super) fn service<H: Handler>(
     service_fn(move |request| handler.handle(request, &connection))
 }
 
-/// Completes when a connection has not been used for `idle_timeout`, or when its first request is late. One timer serves
-/// all requests of a connection: when it fires after a use, it is set again.
+/// Completes when the connection has been idle for `idle_timeout`, or its first request is late. A request does not touch
+/// the timer: when it fires and the connection has been used meanwhile, it is set again.
 pub(super) async fn idle(connection: &ConnectInfo, idle_timeout: Duration) {
     loop {
         let end = match connection.last_used() {

@@ -1,13 +1,12 @@
-//! File descriptors: every connection takes one, and public connections must not take the last.
+//! File descriptors. Every connection needs one, and public connections must leave some.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tracing::warn;
 
-/// Left for the admin listener's connections, Redis, the listeners and files.
+/// Reserved for the admin listener's connections, Redis, the listeners and files.
 const RESERVED: u64 = 320;
 
-/// Raises this process's limit of open files as far as it may, and gives how many of `wanted` connections that
-/// allows.
+/// Raises the limit of open files as far as allowed. Returns how many of the `wanted` connections fit.
 pub(super) fn within_limit(wanted: usize) -> usize {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };
     let limit = if setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft };

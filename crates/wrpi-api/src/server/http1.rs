@@ -1,5 +1,5 @@
-//! HTTP/1.1. `hyper` holds a connection only while it answers requests, since its buffers are most of what a connection
-//! costs: a connection at rest waits without it, and the rest of a stream is written without it.
+//! HTTP/1.1. `hyper` holds a connection only while it answers requests, because its buffers are most of what a connection
+//! costs. A connection at rest waits without `hyper`, and the rest of a stream is written without it.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -19,21 +19,20 @@ use super::connection::{BoxError, Ending, Handler, IDLE_CLOSE_TIMEOUT, MAX_HEAD,
 use super::io::Io;
 use crate::connect_info::ConnectInfo;
 
-/// How many headers a request may have: far more than any browser sends.
+/// Maximum number of headers in a request. Browsers send far fewer.
 const MAX_HEADERS: usize = 64;
-/// A connection is at rest after this time without a request. Whether it is, is looked at less and less often, down to
-/// once in the longest pause.
+/// A connection is at rest after this time without a request. The pause between two checks doubles up to the longest.
 const REST_AFTER: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Why `hyper` no longer holds a connection.
+/// Why `hyper` has released a connection.
 enum Released<T> {
     Ended,
     AtRest(Io<T>),
     Streaming(Io<T>, BoxStream<'static, Bytes>),
 }
 
-/// Serves a connection to its end, or until it is idle or the server closes.
+/// Serves a connection until it ends, is idle, or the server closes.
 pub(super) async fn serve<T>(
     stream: T,
     connection: Arc<ConnectInfo>,
@@ -62,7 +61,7 @@ where
     }
 }
 
-/// Answers requests for as long as they come.
+/// Answers requests until the connection ends, rests, or becomes a stream.
 async fn answer<T>(
     io: Io<T>,
     connection: &Arc<ConnectInfo>,
@@ -73,7 +72,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let before = connection.last_used();
-    // header_read_timeout would cost a timer per request, and does not end a client that does not read.
+    // header_read_timeout would cost a timer per request, and would not stop a client that does not read.
     let served = Builder::new()
         .half_close(true)
         .header_read_timeout(None)
@@ -81,7 +80,7 @@ where
         .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(io), service(connection.clone(), handler));
     let mut served = Box::new(served);
-    // What hyper has written is with the kernel when no write waits: only then can the rest follow without it.
+    // If no write is blocked, hyper's buffer is empty. Only then may the rest of a stream follow.
     let released = poll_fn(|cx| match Pin::new(&mut *served).poll(cx) {
         Poll::Ready(ended) => Poll::Ready(ended.map(|()| None)),
         Poll::Pending if connection.is_write_blocked() => Poll::Pending,
@@ -98,7 +97,7 @@ where
         () = rest(connection, before) => Duration::MAX,
     };
     Pin::new(&mut *served).graceful_shutdown();
-    // Between two requests it is over at once, and the client has not been told.
+    // Between two requests this completes immediately, and hyper has sent nothing.
     if !ending.closing.is_cancelled()
         && time_left == Duration::MAX
         && let Poll::Ready(ended) = poll_fn(|cx| Poll::Ready(served.poll_without_shutdown(cx))).await
@@ -113,8 +112,8 @@ where
     Ok(Released::Ended)
 }
 
-/// Completes when the connection has been used since `before` and is between two requests now. After a request with a
-/// body that nobody read it never does: `hyper` closes it.
+/// Completes when the connection has been used since `before` and is between two requests. (After a request with an
+/// unread body there is no next one: `hyper` closes the connection.)
 async fn rest(connection: &ConnectInfo, before: Option<Instant>) {
     let mut pause = REST_AFTER;
     loop {
@@ -128,7 +127,7 @@ async fn rest(connection: &ConnectInfo, before: Option<Instant>) {
     }
 }
 
-/// Sends the rest of a response, until it ends or the client has had no room for a part of it for too long.
+/// Sends the rest of a response, until it ends or the client has not read for too long.
 async fn send<T>(
     mut io: Io<T>,
     mut chunks: BoxStream<'static, Bytes>,
@@ -167,7 +166,7 @@ mod tests {
     use tokio::io::AsyncReadExt;
     use tokio_util::sync::CancellationToken;
 
-    /// `/stream` leaves all but the first part of its body to the server.
+    /// `/stream` hands all but the first part of its body to the server.
     fn handle(request: Request<Incoming>, connection: &Arc<ConnectInfo>) -> Ready<Result<Response<Body>, Infallible>> {
         connection.touch(Instant::now());
         if request.uri().path() != "/stream" {
@@ -187,7 +186,7 @@ mod tests {
     async fn loses_nothing_when_hyper_lets_go_of_a_connection_whose_client_is_slow() {
         const ENDS: [&str; 4] = ["whole", "whole", "whole", "5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"];
         let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
-        // So little room that writes wait.
+        // The buffers are so small that writes block.
         for room in [1, 7, 64, 100, 1000] {
             let (client, server) = tokio::io::duplex(room);
             let connection = Arc::new(ConnectInfo::new(Ipv4Addr::LOCALHOST.into()));
@@ -196,7 +195,7 @@ mod tests {
             let (mut receiver, mut sender) = tokio::io::split(client);
             let mut received = Vec::new();
             sender.write_all(request("/").as_bytes()).await.unwrap();
-            // Longer than a connection must be quiet to be at rest, which one that waits for its client is not.
+            // A connection whose write is blocked is not at rest, however long.
             sleep(3 * REST_AFTER).await;
             while !received.ends_with(b"whole") {
                 received.push(receiver.read_u8().await.unwrap());

@@ -11,16 +11,17 @@ use tokio::time::timeout;
 use super::connection::{BoxError, Ending, Handler, IDLE_CLOSE_TIMEOUT, MAX_HEAD, idle, service};
 use crate::connect_info::ConnectInfo;
 
-/// Concurrent requests on a connection: a page has one or two, and each may hold memory while its response is not read.
+/// Maximum concurrent requests on a connection. A page needs one or two. Each may hold memory while the client does not
+/// read its response.
 const MAX_STREAMS: u32 = 16;
-/// What a stream may hold of a response that is not read, in bytes.
+/// Maximum buffered response data of a stream, in bytes.
 const MAX_SEND_BUFFER: usize = 1024;
-/// What a client may send of a request's body unread, in bytes: no body is needed.
+/// Maximum unread request body of a stream, in bytes. No request needs a body.
 const STREAM_WINDOW: u32 = 1024;
-/// The same for all streams of a connection: the smallest that HTTP/2 allows (RFC 9113, section 6.9.2).
+/// The same for all streams of a connection together: the minimum of HTTP/2 (RFC 9113, section 6.9.2).
 const CONNECTION_WINDOW: u32 = 65_535;
 
-/// Serves a connection to its end, or until it is idle or the server closes: then it may send what it has begun.
+/// Serves a connection until it ends, is idle, or the server closes. Responses in progress are completed.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     connection: Arc<ConnectInfo>,

@@ -1,4 +1,4 @@
-//! The two ends of an HTTP/1.1 connection as `hyper` sees them, which can be taken back from it.
+//! The socket of an HTTP/1.1 connection, as lent to `hyper`.
 
 use std::io;
 use std::pin::Pin;
@@ -10,11 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connect_info::ConnectInfo;
 
-/// A stream of bytes that some may have been read from already. It notes on its connection whether a write waits for
-/// the client.
+/// A socket, with bytes that were read from it in advance. Records on its connection whether a write is blocked.
 pub(super) struct Io<T> {
     stream: T,
-    /// Read from `stream`, and not yet from here.
+    /// Read from `stream` in advance.
     pub(super) read: Bytes,
     connection: Arc<ConnectInfo>,
 }
@@ -24,7 +23,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Io<T> {
         Self { stream, read: Bytes::new(), connection }
     }
 
-    /// Waits until there is something to read. `false` is the end.
+    /// Waits until there is something to read. `false`: the client has sent its last byte.
     pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         if self.read.is_empty() {
             let mut byte = [0];
@@ -45,7 +44,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Io<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let length = self.read.len().min(buffer.remaining());
         buffer.put_slice(&self.read.split_to(length));
-        // What follows belongs to the same read: hyper makes room for 8 KiB each time.
+        // Fill the rest of the buffer too: for each read, hyper allocates 8 KiB.
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
             Poll::Pending if length > 0 => Poll::Ready(Ok(())),
             read => read,

@@ -1,4 +1,4 @@
-//! The listeners: binding, serving, and stopping without losing a request.
+//! The listeners: binds, serves, and stops without losing a request.
 
 mod accept;
 mod connection;
@@ -28,24 +28,24 @@ use crate::state::AppState;
 use accept::Connections;
 use places::Places;
 
-/// Probes and scrapes need few connections. They do not count towards `MAX_CONNECTIONS`.
+/// Maximum connections of the admin listener, which do not count towards `MAX_CONNECTIONS`.
 const ADMIN_CONNECTIONS: usize = 256;
 
-/// How many connections may wait to be accepted: all clients that reconnect at once, for example after a restart.
+/// Maximum connections that wait to be accepted: many clients may reconnect at once, for example after a restart.
 const BACKLOG: u32 = 4096;
 
-/// The kernel's buffers of a connection, each way, in bytes; it takes twice that. This is more than a request or
-/// response needs, and far less than the megabytes that a client which never reads could otherwise fill.
+/// Size of the kernel's buffer in each direction, in bytes. The kernel doubles it. Requests and responses need less, and a
+/// client that does not read could otherwise fill megabytes.
 const SOCKET_BUFFER: u32 = 8 * 1024;
 
 /// The bound sockets.
 #[derive(Debug)]
 pub struct Listeners {
-    /// The public listener, plain.
+    /// The public listener for plain HTTP.
     pub public: TcpListener,
     /// The public listener over TLS.
     pub tls: Option<TcpListener>,
-    /// The listener for probes and metrics; it must not be public.
+    /// The listener for probes and metrics. It must not be public.
     pub admin: TcpListener,
 }
 
@@ -54,7 +54,7 @@ impl Listeners {
     ///
     /// # Errors
     ///
-    /// When an address is in use, or not an address of this host. The error names its variable.
+    /// If an address is in use, or is not an address of this host. The error names its variable.
     ///
     /// # Panics
     ///
@@ -86,13 +86,13 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until `shutdown` completes. Then the API is not ready any more, accepts no new connection, answers the requests
-/// under way (within about ten seconds), and returns.
+/// Serves until `shutdown` completes. Then the API is no longer ready, accepts no new connections, completes the requests
+/// in progress within about ten seconds, and returns.
 ///
 /// # Errors
 ///
-/// When one of `tasks` ends, or one of its own: a part of the process no longer works. Also when the registry of `state`
-/// already has metrics of the same names.
+/// If one of `tasks` or of its own tasks ends: a part of the process no longer works. Also if the registry of `state`
+/// already has metrics with the same names.
 pub async fn serve(
     listeners: Listeners,
     mut state: AppState,
@@ -100,7 +100,7 @@ pub async fn serve(
     mut tasks: Tasks,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    // A stream must not look idle.
+    // A quiet stream must not count as idle.
     state.heartbeat = state.heartbeat.min(settings.idle_timeout / 3);
     let state = Arc::new(state);
     tasks.spawn("renderer", state.clone().follow_readings());
@@ -117,7 +117,7 @@ pub async fn serve(
     let mut plain = Https::Off;
     if let (Some(listener), Some(tls)) = (listeners.tls, &settings.tls) {
         if tls.redirect {
-            // Port 0 is the one that the kernel chose.
+            // With port 0, the kernel has chosen a port.
             let port = if tls.https_port == 0 { listener.local_addr()?.port() } else { tls.https_port };
             plain = Https::Redirect(port);
         }

@@ -1,9 +1,8 @@
-//! The places of open connections, and who gets one when all are taken.
+//! The limit of open connections, and which one is evicted when it is reached.
 //!
-//! A newcomer then takes the place of the connection that has been open longest without ever having authenticated. Only
-//! if all have authenticated is the newcomer turned away. A client with the password needs one round trip to be safe
-//! from eviction, so that clients without it would have to open as many connections as there are places in that time
-//! to keep it out.
+//! A new connection then evicts the oldest one that has never authenticated. It is refused only if all have
+//! authenticated. One request with the password protects a connection from eviction. To keep such a client out, others
+//! must open as many connections as there are places within that request's round trip.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::connect_info::ConnectInfo;
 use crate::metrics::ConnectionMetrics;
 
-/// The places of some listeners.
+/// The places of one or more listeners.
 pub(super) struct Places {
     max: usize,
     metrics: ConnectionMetrics,
@@ -26,11 +25,11 @@ pub(super) struct Places {
 struct Table {
     taken: usize,
     arrivals: u64,
-    /// Those that may be evicted, by order of arrival. Those that have authenticated meanwhile are skipped.
+    /// Candidates for eviction in order of arrival. Those that have authenticated meanwhile are skipped.
     queue: BTreeMap<u64, (Arc<ConnectInfo>, CancellationToken)>,
 }
 
-/// The place of an open connection, which is free again when this is dropped.
+/// The place of an open connection. Dropping it frees the place.
 pub(super) struct Place {
     places: Arc<Places>,
     arrival: u64,
@@ -43,7 +42,7 @@ impl Places {
         Arc::new(Self { max, metrics, table: Mutex::default() })
     }
 
-    /// A place for a new connection from `peer`; `None` if all are taken by connections that have authenticated.
+    /// A place for a new connection from `peer`. `None` if authenticated connections hold all places.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let mut table = self.lock();
         if table.taken < self.max {
@@ -68,7 +67,7 @@ impl Places {
 }
 
 impl Table {
-    /// Evicts the oldest connection that has not authenticated, if there is one: its place is taken over.
+    /// Evicts the oldest unauthenticated connection, if there is one. Its place goes to the new connection.
     fn evict(&mut self) -> bool {
         while let Some((_, (connection, evicted))) = self.queue.pop_first() {
             if !connection.is_authenticated() {
@@ -81,8 +80,8 @@ impl Table {
 }
 
 impl Place {
-    /// Runs `serving` until it ends, or until the place goes to a newcomer: then `None`. A request that has arrived by then
-    /// is still answered, so `serving` comes first.
+    /// Runs `serving` until it ends, or `None` if the connection is evicted. `serving` is polled first, so a request that
+    /// has already arrived is still answered.
     pub(super) async fn until_evicted<T>(&self, serving: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -96,7 +95,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut table = self.places.lock();
         table.queue.remove(&self.arrival);
-        // An evicted connection's place has been taken over already.
+        // The place of an evicted connection already belongs to the new one.
         if !self.evicted.is_cancelled() {
             table.taken -= 1;
             self.places.metrics.active.set(table.taken as i64);

@@ -16,15 +16,15 @@ use super::{http1, http2};
 use crate::certificates::Certificates;
 use crate::connect_info::ConnectInfo;
 
-/// How much of a response is encrypted before the connection takes it, in bytes: a TLS record.
+/// Maximum encrypted data that waits to be sent, in bytes.
 const BUFFER: usize = 4 * 1024;
-/// How often the files are compared with the pair in use. A mounted Secret changes when a symbolic link far above the
-/// files is replaced, so only their content tells.
+/// Interval at which the files are compared with the pair in use. Only their content shows a change: a mounted Secret is
+/// updated by replacing a symbolic link above them.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// After how many checks that fail in the same way the pair is refused. Until then, its second file may be missing.
+/// A pair is refused after this many checks with the same error. Until then, one of its files may still be missing.
 const FAILED_CHECKS: u32 = 3;
 
-/// Accepts TLS 1.2 and 1.3, and HTTP/2 or HTTP/1.1 in it.
+/// TLS 1.2 and 1.3, with HTTP/2 and HTTP/1.1.
 pub(super) fn acceptor(certificates: &Certificates) -> anyhow::Result<TlsAcceptor> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
@@ -42,7 +42,7 @@ pub(super) async fn serve(
     handler: impl Handler,
     ending: &Ending,
 ) -> Result<(), BoxError> {
-    // All on the heap: a future keeps the room of a value that has moved out of it.
+    // Boxed, because a future keeps the space of values that have moved out of it.
     let handshake = Box::pin(timeout(FIRST_REQUEST_TIMEOUT, async { tls.accept(stream).await.map(Box::new) }));
     let mut stream = tokio::select! {
         stream = handshake => stream??,
@@ -95,7 +95,7 @@ pub(super) struct Metrics {
 impl Metrics {
     /// # Errors
     ///
-    /// When `registry` already has metrics of the same names.
+    /// If `registry` already has metrics with the same names.
     pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let metrics = Self {
             expires_at: IntGauge::new(

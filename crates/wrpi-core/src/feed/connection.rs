@@ -1,4 +1,4 @@
-//! The feed's connection: the server pushes changes where it can, and is polled where it refuses to.
+//! The feed's connection. The server pushes changes. If it refuses to, it is polled.
 
 use std::time::{Duration, Instant};
 
@@ -9,33 +9,33 @@ use super::Found;
 use crate::store::{Settings, Store, StoreError};
 use crate::{Reading, ReadingError};
 
-/// How often a server is read that does not push.
+/// Interval between two reads of a server that does not push.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How long such a server is polled before it is asked again to push.
+/// How long such a server is polled before it is asked to push again.
 const TRACKING_RETRY: Duration = Duration::from_secs(15);
-/// How long a half-changed pair may wait for its other half: some writers write the keys one by one.
+/// How long to wait for the second key after the first has changed: some writers write the keys one by one.
 const SETTLE_TIME: Duration = Duration::from_millis(20);
-/// Proxies that do not know a command close the connection, and so does a server that is going away: only this many
-/// in a row are taken for a refusal.
+/// Some proxies disconnect on an unknown command, and so does a server that shuts down. Only this many disconnects in a
+/// row count as a refusal.
 const HANG_UPS: u32 = 3;
 
 pub(super) struct Connection {
     store: Store,
     opened_at: Instant,
     heartbeat: Duration,
-    /// Why the server does not push; `None` where it does.
+    /// Why the server does not push; `None` if it does.
     refusal: Option<StoreError>,
-    /// When the server last said that a key had changed. The sender is kept so that waiting never ends without it.
+    /// When the last push arrived. The sender is kept so that the receiver never sees a closed channel.
     changes: (watch::Sender<Instant>, watch::Receiver<Instant>),
 }
 
 impl Connection {
-    /// Connects and asks for pushes. A server that refuses them, by an error in whatever words or by hanging up
-    /// [`HANG_UPS`] times in a row, is connected to without; `hang_ups` counts from one call to the next.
+    /// Connects and asks for pushes. If the server refuses, with any error or with [`HANG_UPS`] disconnects in a row,
+    /// connects without them. `hang_ups` counts the disconnects from one call to the next.
     ///
     /// # Errors
     ///
-    /// When the server cannot be used without pushes either, or has hung up fewer times.
+    /// If the server cannot be used without pushes either, or has disconnected fewer times.
     pub(super) async fn open(settings: &Settings, heartbeat: Duration, hang_ups: &mut u32) -> Result<Self, StoreError> {
         let changes = watch::channel(Instant::now());
         let (store, refusal) = match Store::connect_tracking(settings, changes.0.clone()).await {
@@ -50,7 +50,7 @@ impl Connection {
                 }
                 match connect_without_pushes(settings).await {
                     Ok(store) => (store, Some(error)),
-                    // An answer says more than the end of a connection: protected mode speaks first and hangs up then.
+                    // Prefer an error reply to a disconnect: in protected mode, the server replies and then disconnects.
                     Err(later) => return Err(if later.is_answer() { later } else { error }),
                 }
             }
@@ -62,12 +62,12 @@ impl Connection {
         self.refusal.as_ref()
     }
 
-    /// Whether it is time to connect again, to ask for pushes once more.
+    /// Whether it is time to reconnect and ask for pushes again.
     pub(super) fn has_expired(&self) -> bool {
         self.refusal.is_some() && self.opened_at.elapsed() >= TRACKING_RETRY
     }
 
-    /// Reads the store; a pair of which one half differs from `last` is read again when the other half may have come.
+    /// Reads both keys. If only one differs from `last`, reads again after the next push or [`SETTLE_TIME`].
     pub(super) async fn read(&mut self, last: Option<Reading>) -> Result<Found, StoreError> {
         let found = self.store.fetch().await?;
         if !is_half_changed(last, &found) {
@@ -77,26 +77,26 @@ impl Connection {
         self.store.fetch().await
     }
 
-    /// Waits until the store must be read again; returns when a change was pushed, or `None` if none was.
+    /// Waits until the store must be read again. Returns when a push arrived, or `None` if none did.
     pub(super) async fn next_change(&mut self) -> Option<Instant> {
         if self.refusal.is_some() {
             sleep(POLL_INTERVAL.min(self.heartbeat)).await;
             return None;
         }
-        // The end of the connection counts as a change, so the next read fails at once.
+        // The end of the connection counts as a push, so the next read fails immediately.
         timeout(self.heartbeat, self.changes.1.changed()).await.ok()?.ok()?;
         Some(*self.changes.1.borrow_and_update())
     }
 }
 
-/// Connects with RESP2 and reads once: without a password there is no answer before the first command.
+/// Connects with RESP2 and reads once: without a password, the server sends nothing before the first command.
 async fn connect_without_pushes(settings: &Settings) -> Result<Store, StoreError> {
     let mut store = Store::connect(settings).await?;
     store.fetch().await?;
     Ok(store)
 }
 
-/// Whether only one of the two keys has changed since `last`, so that the other may be about to.
+/// Whether only one of the two keys has changed since `last`: the other one may change soon.
 fn is_half_changed(last: Option<Reading>, found: &Found) -> bool {
     match (found, last) {
         (Some(Err(ReadingError::Incomplete(_))), _) => true,

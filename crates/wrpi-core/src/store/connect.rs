@@ -8,12 +8,11 @@ use secrecy::ExposeSecret;
 
 use super::{PREFIX, Settings, Store, StoreError, Tls};
 
-/// How long connecting, and each command, may take: short, since what is sent into a dead network is only tried again
-/// after it.
+/// Time-outs for connecting and for each command. They are short because the next attempt waits for them.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// After one second of silence the kernel probes the connection, and closes it if the probe is not acknowledged within
-/// another. Seconds are the smallest unit.
+/// After one second without data, the kernel probes the connection. If the probe is not acknowledged within another
+/// second, it closes the connection. One second is the minimum.
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(1)).with_interval(Duration::from_secs(1)).with_retries(1);
 
@@ -22,17 +21,17 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the server cannot be reached in a second or refuses the credentials or the database number.
+    /// If the server cannot be reached within a second, or refuses the credentials or the database number.
     pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
         Self::open(settings, ProtocolVersion::RESP2, AsyncConnectionConfig::new()).await
     }
 
-    /// Connects with RESP3 and asks for an invalidation message whenever a key with [`PREFIX`] changes. Each message
-    /// (and the end of the connection) sends its time to `changed`.
+    /// Connects with RESP3 and asks for an invalidation message whenever a key with [`PREFIX`] changes. The arrival time
+    /// of each message, and of the end of the connection, is sent to `changed`.
     ///
     /// # Errors
     ///
-    /// As [`Store::connect`]; and when the server refuses RESP3 or tracking.
+    /// As [`Store::connect`], and if the server refuses RESP3 or tracking.
     pub(crate) async fn connect_tracking(
         settings: &Settings,
         changed: tokio::sync::watch::Sender<Instant>,
