@@ -91,12 +91,16 @@ fuzz: ## the parsers on made-up input, FUZZ_SECONDS (60) for each, two at a time
 bench bench-quick api-test nginx haproxy: export PATH := $(PATH):/usr/sbin
 
 .PHONY: bench
-bench: bench-build bench-peers ## all measures beside nginx, webdis, aiohttp and bare hyper, for docs/performance.md: 4 minutes
+bench: bench-build bench-peers ## all measures beside nginx, aiohttp and bare hyper, into docs/performance.md: 5 minutes
 	target/release/wrpi-bench full
 
 .PHONY: bench-quick
-bench-quick: bench-build bench-peers ## the same in less than a minute, roughly
+bench-quick: bench-build bench-peers ## the same in about a minute, roughly; writes nothing
 	target/release/wrpi-bench quick
+
+.PHONY: bench-feeds
+bench-feeds: bench-build redis-server ## what 100, 300 and 1,000 replicas cost one Redis: a minute
+	target/release/wrpi-bench feeds
 
 .PHONY: bench-guard
 bench-guard: bench-build redis-server valgrind ## instructions and system calls of a request, against their bounds
@@ -105,7 +109,7 @@ bench-guard: bench-build redis-server valgrind ## instructions and system calls 
 .PHONY: bench-build bench-peers
 bench-build: # what is measured, as it is released, and what measures
 	$(CARGO) build --locked --release --package wrpi-api --package updater --package wrpi-bench
-bench-peers: redis-server nginx webdis wrk target/bench-tools/ready
+bench-peers: redis-server nginx wrk target/bench-tools/ready
 
 # To ship it
 
@@ -182,8 +186,8 @@ cluster-test: target/cluster-tools/ready ## all of k8s/ on the cluster that CLUS
 
 # What all this needs, installed where it is missing
 
-.PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy webdis wrk valgrind libfaketime chromium prometheus
-redis-server shellcheck webdis wrk valgrind:
+.PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy wrk valgrind libfaketime chromium prometheus
+redis-server shellcheck wrk valgrind:
 	@$(call needs,command -v $@,$@)
 nginx:
 	@$(call needs,command -v nginx,nginx-light)

@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use wrpi_test::{Api, Connection, PATIENCE, binary, resident_bytes};
+use wrpi_test::{Api, Connection, PATIENCE, Redis, binary, resident_bytes};
 
 use crate::machine::Cores;
-use crate::saturation::commands;
 use crate::system::System;
 
 /// How many connections are kept at once.
@@ -66,9 +65,18 @@ pub(crate) fn starts(system: &System, count: usize) -> Result<Vec<f64>> {
 pub(crate) fn idle_commands(system: &System) -> Result<f64> {
     let api = Api::follow(&system.redis, &[]);
     api.becomes_ready();
-    let before = commands(&system.redis, &[])?;
+    let before = commands(&system.redis)?;
     sleep(IDLE);
-    Ok((commands(&system.redis, &[])? - before) as f64 * 60.0 / IDLE.as_secs_f64())
+    Ok((commands(&system.redis)? - before) as f64 * 60.0 / IDLE.as_secs_f64())
+}
+
+/// The commands that Redis has run, but for the one that asks.
+fn commands(redis: &Redis) -> Result<u64> {
+    let counts = redis.cli(&["INFO", "commandstats"]);
+    let lines = counts.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(":calls="));
+    let others = lines.filter(|(name, _)| *name != "info");
+    let calls = others.filter_map(|(_, counts)| counts.split(',').next()).map(str::parse::<u64>);
+    Ok(calls.sum::<Result<u64, _>>()?)
 }
 
 /// What one run of the updater takes, from its start to its end, in milliseconds.
