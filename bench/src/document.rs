@@ -102,5 +102,8 @@ mod tests {
         let expected = "a\n<!-- x: written by make bench -->\nnew\n<!-- x: end -->\nb\n";
         assert_eq!(between(document, "x", "new").as_deref(), Some(expected));
         assert_eq!(between(document, "y", "new"), None);
+        for name in ["machine", "goals", "feeds", "capacity"] {
+            assert!(between(include_str!("../../docs/performance.md"), name, "").is_some(), "{name}");
+        }
     }
 }

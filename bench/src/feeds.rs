@@ -47,7 +47,7 @@ pub(crate) fn measure(system: &System, feeds: usize, writes: u32) -> Result<Feed
 }
 
 async fn run(system: &System, feeds: usize, writes: u32) -> Result<Feeds> {
-    let (metrics, settings) = (Metrics::register(&Registry::new())?, system.store()?);
+    let (metrics, settings) = (Metrics::register(&Registry::new())?, system.store());
     let (mut tasks, mut readings) = (JoinSet::new(), Vec::with_capacity(feeds));
     while readings.len() < feeds {
         let (sender, receiver) = channel(None);
@@ -61,7 +61,8 @@ async fn run(system: &System, feeds: usize, writes: u32) -> Result<Feeds> {
     let before = cpu_time(redis.id())?;
     sleep(IDLE).await;
     let idle = cpu_time(redis.id())? - before;
-    let (before, sent) = (cpu_time(redis.id())?, sent(system)?);
+    let sent = || system.redis_statistic("total_net_output_bytes");
+    let (before, sent_before) = (cpu_time(redis.id())?, sent()?);
     let mut times = Vec::new();
     for number in 1..=writes {
         let reading = reading(number)?;
@@ -76,7 +77,7 @@ async fn run(system: &System, feeds: usize, writes: u32) -> Result<Feeds> {
         feeds,
         cpu_per_update: per_update((cpu_time(redis.id())? - before).as_secs_f64() * 1e3),
         cpu_per_idle_minute: idle.as_secs_f64() * 1e3 * 60.0 / IDLE.as_secs_f64(),
-        bytes_per_update: per_update(self::sent(system)? - sent),
+        bytes_per_update: per_update(sent()? - sent_before),
         times,
     })
 }
@@ -88,13 +89,6 @@ async fn all_have(readings: &mut [Receiver<Option<Reading>>], wanted: Reading) -
     let all = readings.iter_mut().map(async |receiver| receiver.wait_for(is_wanted).await.map(drop));
     timeout(PATIENCE, try_join_all(all)).await.context("a feed stands still")??;
     Ok(())
-}
-
-/// How many bytes Redis has sent.
-fn sent(system: &System) -> Result<f64> {
-    let statistics = system.redis.cli(&["INFO", "stats"]);
-    let sent = statistics.lines().find_map(|line| line.strip_prefix("total_net_output_bytes:"));
-    Ok(sent.context("Redis does not say what it has sent")?.trim().parse()?)
 }
 
 impl Feeds {

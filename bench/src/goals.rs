@@ -68,7 +68,7 @@ pub(crate) fn measure(effort: &Effort) -> Result<Found> {
 
     eprintln!("{STREAMS} streams");
     let streams =
-        (0..effort.rounds).map(|_| streams::round(&system, effort.writes / 10)).collect::<Result<Vec<_>>>()?;
+        (0..effort.rounds).map(|_| streams::round(&system, effort.writes / 20)).collect::<Result<Vec<_>>>()?;
     rows.extend(stream_rows(&streams));
     for (count, measure) in [(1, "write in Redis → served by 1 API process, p99"), (10, "… by 10 API processes, p99")]
     {
@@ -77,13 +77,13 @@ pub(crate) fn measure(effort: &Effort) -> Result<Found> {
         rows.push(Row::p99(measure, 5.0, "ms", &times));
     }
     eprintln!("memory, start, updater");
-    let memory = footprint::memory(&system)?;
-    let stream = streams.iter().map(|round| round.memory).collect::<Vec<_>>();
+    let (idle, per_connection) = footprint::memory(&system)?;
+    let per_stream = median(&streams.iter().map(|round| round.memory).collect::<Vec<_>>());
     let [http1, http2] = tls::memory(&system)?;
-    rows.push(Row::median("resident memory, idle", 8.0, "MiB", &[memory.idle / KIB / KIB]));
+    rows.push(Row::median("resident memory, idle", 8.0, "MiB", &[idle / KIB / KIB]));
     for (measure, at_most, bytes) in [
-        ("… of an idle keep-alive connection", 8.0, memory.per_connection),
-        ("… of a stream", 8.0, median(&stream)),
+        ("… of an idle keep-alive connection", 8.0, per_connection),
+        ("… of a stream", 8.0, per_stream),
         ("… of an idle connection over TLS, HTTP/1.1", 16.0, http1),
         ("… of an idle connection over TLS, HTTP/2", 16.0, http2),
     ] {
@@ -92,7 +92,7 @@ pub(crate) fn measure(effort: &Effort) -> Result<Found> {
     let starts = footprint::starts(&system, effort.starts)?;
     rows.push(Row::median("start to first 200, Redis ready", 20.0, "ms", &starts));
     let runs = footprint::updater_runs(&system, effort.starts)?;
-    let (wall, cpu): (Vec<_>, Vec<_>) = runs.iter().map(|run| (run.wall, run.cpu)).unzip();
+    let (wall, cpu): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
     rows.push(Row::median("one updater run, whole process, wall clock", 10.0, "ms", &wall));
     rows.push(Row::median("… CPU", 5.0, "ms", &cpu));
     eprintln!("Redis");
@@ -102,9 +102,9 @@ pub(crate) fn measure(effort: &Effort) -> Result<Found> {
     let feeds = simulate(effort)?;
     let capacity = Capacity {
         cpu_per_request: median(&saturation.cpu(API)),
-        idle: memory.idle,
-        per_connection: memory.per_connection,
-        per_stream: median(&stream),
+        idle,
+        per_connection,
+        per_stream,
         idle_commands,
         redis_cpu: feeds.last().map_or(f64::NAN, Feeds::cpu_per_minute),
     };

@@ -37,7 +37,7 @@ impl Writer {
     /// Connects to Redis.
     pub(crate) fn connect(system: &System) -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let store = runtime.block_on(Store::connect(&system.store()?))?;
+        let store = runtime.block_on(Store::connect(&system.store()))?;
         Ok(Self { runtime, store })
     }
 

@@ -1,15 +1,12 @@
 //! The system under test: a Redis with a reading, and API processes that follow it.
 
-use std::ffi::OsString;
 use std::fs::write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
-use wrpi_core::settings;
-use wrpi_core::store;
-use wrpi_core::{Reading, Timestamp, Wrpi};
+use wrpi_core::{Reading, Timestamp, Wrpi, store};
 use wrpi_test::{Api, Authority, Pair, Redis, basic, random_password};
 
 use crate::machine::Cores;
@@ -79,11 +76,16 @@ impl System {
     }
 
     /// Where Redis is.
-    pub(crate) fn store(&self) -> Result<store::Settings> {
-        let environment = self.redis.environment();
-        let value = |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
-        let lookup = |name: &str| -> Option<OsString> { value(name) };
-        Ok(settings::load(&lookup, |reader| Some(store::Settings::read(reader, 0)))?)
+    pub(crate) fn store(&self) -> store::Settings {
+        let (host, port) = ("127.0.0.1".to_owned(), self.redis.port());
+        store::Settings { host, port, db: 0, user: None, password: None, tls: store::Tls::Off }
+    }
+
+    /// A figure that Redis keeps of itself.
+    pub(crate) fn redis_statistic(&self, name: &str) -> Result<f64> {
+        let statistics = self.redis.cli(&["INFO", "stats"]);
+        let value = statistics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        Ok(value.with_context(|| format!("Redis has no {name}"))?.trim().parse()?)
     }
 
     /// The usual request to a server with the contract of the API.
