@@ -30,10 +30,11 @@ const USAGE: &str = "usage: wrpi-bench full    all measures, and writes them int
 
 fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
-        Some("full") => document::record(),
-        Some("quick") => Ok(println!("{}", document::sections(&goals::measure(&Effort::QUICK)?))),
-        Some("feeds") => Ok(println!("{}", feeds::lines(&goals::simulate(&Effort::FULL)?))),
-        Some("guard") => guard::check(),
+        Some("full") => document::record()?,
+        Some("quick") => println!("{}", document::sections(&goals::measure(&Effort::QUICK)?)),
+        Some("feeds") => println!("{}", feeds::lines(&goals::simulate(&Effort::FULL)?)),
+        Some("guard") => guard::check()?,
         _ => bail!(USAGE),
     }
+    Ok(())
 }

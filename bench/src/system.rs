@@ -83,7 +83,7 @@ impl System {
 
     /// A figure that Redis keeps of itself.
     pub(crate) fn redis_statistic(&self, name: &str) -> Result<f64> {
-        let statistics = self.redis.cli(&["INFO", "stats"]);
+        let statistics = self.redis.cli(&["INFO"]);
         let value = statistics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         Ok(value.with_context(|| format!("Redis has no {name}"))?.trim().parse()?)
     }
