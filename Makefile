@@ -91,7 +91,7 @@ fuzz: ## the parsers on made-up input, FUZZ_SECONDS (60) for each, two at a time
 bench bench-quick api-test nginx haproxy: export PATH := $(PATH):/usr/sbin
 
 .PHONY: bench
-bench: bench-build bench-peers ## all measures beside nginx, aiohttp and bare hyper, into docs/performance.md: 5 minutes
+bench: bench-build bench-peers ## all measures beside nginx, aiohttp and bare hyper, into docs/performance.md: 7 minutes
 	target/release/wrpi-bench full
 
 .PHONY: bench-quick

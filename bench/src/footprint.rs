@@ -45,7 +45,7 @@ pub(crate) fn memory(system: &System) -> Result<(f64, f64)> {
 pub(crate) fn starts(system: &System, count: usize) -> Result<Vec<f64>> {
     let start = || {
         let start = Instant::now();
-        let api = Cores::pinned(system.cores.server, || Ok(system.spawn_api(&[])))?;
+        let api = Cores::pinned(system.cores.server, || Ok(system.spawn_api(&[], &[])))?;
         system.target("wrpi-api", api.port(), Vec::new()).becomes_right()?;
         Ok(start.elapsed().as_secs_f64() * 1e3)
     };

@@ -53,7 +53,7 @@ pub(crate) fn check() -> Result<()> {
         println!("{HYPER}: {:.0} instructions, {:.2} system calls and clock reads", hyper.instructions, hyper.calls);
 
         let start_api = || {
-            let api = system.spawn_api(&wrapper);
+            let api = system.spawn_api(&wrapper, &[]);
             api.becomes_ready();
             let port = api.port();
             (api.service, port)

@@ -51,25 +51,23 @@ impl System {
         self.redis.write("64.078", "2026-11-24T02:14:24+0000");
     }
 
-    /// Starts an API with everything that it offers, and waits until it listens. `wrapper` runs it, if given.
-    pub(crate) fn spawn_api(&self, wrapper: &[&str]) -> Api {
-        let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| self.file(name).display().to_string());
+    /// Starts an API with `more` variables, and waits until it listens. `wrapper` runs it, if given.
+    pub(crate) fn spawn_api(&self, wrapper: &[&str], more: &[(&str, &str)]) -> Api {
         let variables = [
             ("APP_PASSWORD", &*self.password),
             // So that every command that Redis counts has another cause.
             ("REDIS_HEARTBEAT", "60m"),
             ("MAX_CONNECTIONS", "20000"),
-            ("TLS_CERT_FILE", &certificate),
-            ("TLS_KEY_FILE", &key),
-            ("TLS_LISTEN_ADDR", "127.0.0.1:0"),
-            ("PLAIN_HTTP", "serve"),
         ];
-        Api::wrapped(wrapper, &self.redis, &variables)
+        Api::wrapped(wrapper, &self.redis, &[&variables, more].concat())
     }
 
-    /// Starts an API and waits until it serves the first reading.
+    /// Starts an API with everything that it offers, and waits until it serves the first reading.
     pub(crate) fn api(&self) -> Result<Api> {
-        let api = self.spawn_api(&[]);
+        let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| self.file(name).display().to_string());
+        let files = [("TLS_CERT_FILE", &*certificate), ("TLS_KEY_FILE", &key)];
+        let tls = [("TLS_LISTEN_ADDR", "127.0.0.1:0"), ("PLAIN_HTTP", "serve")];
+        let api = self.spawn_api(&[], &[files, tls].concat());
         api.becomes_ready();
         self.target("wrpi-api", api.port(), Vec::new()).check()?;
         Ok(api)
