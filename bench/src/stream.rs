@@ -17,7 +17,7 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Opens a stream and waits for the first reading; gives what has come until then, too.
 ///
-/// A client reads one stream after the other with [`until`](crate::target::until), a system call each: no client costs
+/// A client reads one stream after the other with [`until`], a system call each: no client costs
 /// less.
 pub(crate) fn open(target: &Target) -> Result<(TcpStream, Vec<u8>)> {
     let mut stream = TcpStream::connect(target.address())?;
