@@ -98,12 +98,16 @@ fuzz: ## fuzz the parsers, FUZZ_SECONDS (60) each, two at a time; needs a nightl
 bench bench-quick api-test nginx haproxy: export PATH := $(PATH):/usr/sbin
 
 .PHONY: bench
-bench: bench-build bench-peers ## measure the API beside nginx, webdis, aiohttp and bare hyper, for docs/performance.md (4 minutes)
+bench: bench-build bench-peers ## measure the API beside nginx, aiohttp and bare hyper, for docs/performance.md (7 minutes)
 	target/release/wrpi-bench full
 
 .PHONY: bench-quick
-bench-quick: bench-build bench-peers ## like bench, less precise, in less than a minute
+bench-quick: bench-build bench-peers ## like bench, less precise, in about a minute; writes nothing
 	target/release/wrpi-bench quick
+
+.PHONY: bench-feeds
+bench-feeds: bench-build redis-server ## measure what 100, 300 and 1,000 replicas cost one Redis (1 minute)
+	target/release/wrpi-bench feeds
 
 .PHONY: bench-guard
 bench-guard: bench-build redis-server valgrind ## check the instructions and system calls of a request against their limits
@@ -112,7 +116,7 @@ bench-guard: bench-build redis-server valgrind ## check the instructions and sys
 .PHONY: bench-build bench-peers
 bench-build: # release builds of the services and of the benchmark
 	$(CARGO) build --locked --release --package wrpi-api --package updater --package wrpi-bench
-bench-peers: redis-server nginx webdis wrk target/bench-tools/ready
+bench-peers: redis-server nginx wrk target/bench-tools/ready
 
 # Release
 
@@ -202,8 +206,8 @@ PROGRAMS = chromium chromium-driver haproxy libfaketime nginx-light openssl prom
 programs: ## install all programs that the tests need, on Debian or Ubuntu
 	@.ci/install-programs $(PROGRAMS)
 
-.PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy webdis wrk valgrind libfaketime chromium prometheus
-redis-server shellcheck webdis wrk valgrind:
+.PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy wrk valgrind libfaketime chromium prometheus
+redis-server shellcheck wrk valgrind:
 	@$(call needs,command -v $@,$@)
 nginx:
 	@$(call needs,command -v nginx,nginx-light)

@@ -4,10 +4,11 @@ use std::fmt;
 use std::fs::{read_to_string, write};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use chrono::Utc;
 
-use crate::goals::Found;
+use crate::goals::{self, Effort, Found};
+use crate::machine::calms_down;
 
 const PATH: &str = "docs/performance.md";
 
@@ -17,18 +18,28 @@ pub(crate) struct Sections([(&'static str, String); 4]);
 
 /// What `found` says.
 pub(crate) fn sections(found: &Found) -> Sections {
-    let model = found.capacity.model();
     Sections([
         ("machine", machine(found.load_before)),
         ("goals", found.goals()),
-        ("costs", found.costs()),
-        ("capacity", model),
+        ("feeds", found.feeds()),
+        ("capacity", found.capacity.model()),
     ])
+}
+
+/// Measures everything for the record and prints it. Refuses to write it where the machine was busy.
+pub(crate) fn record() -> Result<()> {
+    calms_down()?;
+    let found = goals::measure(&Effort::FULL)?;
+    let sections = sections(&found);
+    println!("{sections}");
+    let objections = found.objections();
+    ensure!(objections.is_empty(), "{PATH} is not changed, as the machine was busy: {}", objections.join("; "));
+    sections.write()
 }
 
 impl Sections {
     /// Writes them into the document.
-    pub(crate) fn write(&self) -> Result<()> {
+    fn write(&self) -> Result<()> {
         let mut document = read_to_string(PATH).context(PATH)?;
         for (name, text) in &self.0 {
             document = between(&document, name, text).with_context(|| format!("{PATH} has no markers for {name}"))?;
@@ -61,25 +72,16 @@ fn machine(load_before: f64) -> String {
     };
     let cores = processors.lines().filter(|line| line.starts_with("processor")).count();
     let gigabytes = value(&memory, "MemTotal").trim_end_matches(" kB").parse().unwrap_or(f64::NAN) / 1e6;
-    let pinned =
-        |list: &str, start: &str| list.lines().find(|line| line.starts_with(start)).unwrap_or(start).to_owned();
-    let requirements = include_str!("../peers/requirements.txt");
     format!(
-        "{date}, commit {commit}: {cores} cores of {model}, {gigabytes:.0} GB, Linux {kernel}, load average before {load_before}; {rustc}, hyper {hyper}; {packages}; {python}, {aiohttp}, {redis}.",
+        "{date}, commit {commit}: {cores} cores of {model}, {gigabytes:.0} GB, Linux {kernel}, load average before {load_before}; {rustc}; {packages}.",
         date = Utc::now().format("%F"),
         commit = said("git", &["describe", "--always", "--dirty"]),
         model = value(&processors, "model name"),
         kernel = file("/proc/sys/kernel/osrelease").trim(),
         rustc = said("rustc", &["--version"]),
-        hyper = locked("hyper").unwrap_or("unknown"),
-        packages = said(
-            "dpkg-query",
-            &["--show", "--showformat", "${Package} ${Version}, ", "nginx", "redis-server", "webdis", "wrk"]
-        )
-        .trim_end_matches([',', ' ']),
-        python = said("python3", &["--version"]),
-        aiohttp = pinned(requirements, "aiohttp=="),
-        redis = pinned(requirements, "redis=="),
+        packages =
+            said("dpkg-query", &["--show", "--showformat", "${Package} ${Version}, ", "nginx", "redis-server", "wrk"])
+                .trim_end_matches([',', ' ']),
     )
 }
 
@@ -88,12 +90,6 @@ fn said(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success());
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     text.unwrap_or_else(|| format!("{program} unknown"))
-}
-
-/// The version of a crate in the lock file.
-fn locked(name: &str) -> Option<&'static str> {
-    let (_, rest) = include_str!("../../Cargo.lock").split_once(&format!("name = \"{name}\"\nversion = \""))?;
-    rest.split('"').next()
 }
 
 #[cfg(test)]
@@ -106,5 +102,8 @@ mod tests {
         let expected = "a\n<!-- x: written by make bench -->\nnew\n<!-- x: end -->\nb\n";
         assert_eq!(between(document, "x", "new").as_deref(), Some(expected));
         assert_eq!(between(document, "y", "new"), None);
+        for name in ["machine", "goals", "feeds", "capacity"] {
+            assert!(between(include_str!("../../docs/performance.md"), name, "").is_some(), "{name}");
+        }
     }
 }

@@ -11,26 +11,17 @@ use nix::sys::time::TimeValLike;
 use wrpi_test::{Api, Connection, PATIENCE, binary, resident_bytes};
 
 use crate::machine::Cores;
-use crate::saturation::commands;
 use crate::system::System;
 
 /// How many connections are kept at once.
-pub(crate) const CONNECTIONS: usize = 10_000;
+const CONNECTIONS: usize = 10_000;
 
 /// How long an idle API is watched: two of its heartbeats.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Resident memory of one API process on all cores, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Memory {
-    /// After its first request.
-    pub(crate) idle: f64,
-    /// What each of [`CONNECTIONS`] connections adds that has had an answer and is kept.
-    pub(crate) per_connection: f64,
-}
-
-/// Measures [`Memory`].
-pub(crate) fn memory(system: &System) -> Result<Memory> {
+/// Bytes of resident memory of one API process on all cores, after its first request; and what each of [`CONNECTIONS`]
+/// connections adds that has had an answer and is kept.
+pub(crate) fn memory(system: &System) -> Result<(f64, f64)> {
     let api = system.api()?;
     let idle = resident_bytes(api.service.id()) as f64;
     let target = system.target("wrpi-api", api.port(), Vec::new());
@@ -44,18 +35,17 @@ pub(crate) fn memory(system: &System) -> Result<Memory> {
         kept.push(connection);
     }
     let per_connection = (resident_bytes(api.service.id()) as f64 - idle) / CONNECTIONS as f64;
-    let last = kept.last_mut().context("no connection")?;
-    target.ask(last).context("a kept connection was closed")?;
-    let first = kept.first_mut().context("no connection")?;
-    target.ask(first).context("a kept connection was closed")?;
-    Ok(Memory { idle, per_connection })
+    for connection in &mut kept {
+        target.ask(connection).context("a kept connection was closed")?;
+    }
+    Ok((idle, per_connection))
 }
 
 /// Milliseconds from starting an API process, its Redis ready, to its first 200; `count` times.
 pub(crate) fn starts(system: &System, count: usize) -> Result<Vec<f64>> {
     let start = || {
         let start = Instant::now();
-        let api = Cores::pinned(system.cores.server, || Ok(system.spawn_api(&[])))?;
+        let api = Cores::pinned(system.cores.server, || Ok(system.spawn_api(&[], &[])))?;
         system.target("wrpi-api", api.port(), Vec::new()).becomes_right()?;
         Ok(start.elapsed().as_secs_f64() * 1e3)
     };
@@ -66,20 +56,16 @@ pub(crate) fn starts(system: &System, count: usize) -> Result<Vec<f64>> {
 pub(crate) fn idle_commands(system: &System) -> Result<f64> {
     let api = Api::follow(&system.redis, &[]);
     api.becomes_ready();
-    let before = commands(&system.redis, &[])?;
+    let commands = || system.redis_statistic("total_commands_processed");
+    let before = commands()?;
     sleep(IDLE);
-    Ok((commands(&system.redis, &[])? - before) as f64 * 60.0 / IDLE.as_secs_f64())
+    // The second of the two that ask counts itself or the first.
+    Ok((commands()? - before - 1.0) * 60.0 / IDLE.as_secs_f64())
 }
 
-/// What one run of the updater takes, from its start to its end, in milliseconds.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct UpdaterRun {
-    pub(crate) wall: f64,
-    pub(crate) cpu: f64,
-}
-
-/// Runs the updater `count` times.
-pub(crate) fn updater_runs(system: &System, count: usize) -> Result<Vec<UpdaterRun>> {
+/// Runs the updater `count` times, and gives what each run takes from its start to its end: milliseconds, and those of
+/// CPU time.
+pub(crate) fn updater_runs(system: &System, count: usize) -> Result<Vec<(f64, f64)>> {
     let cpu_of_ended = || -> Result<Duration> {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
         let microseconds = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
@@ -92,7 +78,7 @@ pub(crate) fn updater_runs(system: &System, count: usize) -> Result<Vec<UpdaterR
         let status = Cores::pinned(system.cores.server, || Ok(updater.status()?))?;
         let (wall, cpu) = (start.elapsed(), cpu_of_ended()? - cpu_before);
         ensure!(status.success(), "the updater ended with {status}");
-        Ok(UpdaterRun { wall: wall.as_secs_f64() * 1e3, cpu: cpu.as_secs_f64() * 1e3 })
+        Ok((wall.as_secs_f64() * 1e3, cpu.as_secs_f64() * 1e3))
     };
     let runs = (0..count).map(|_| run()).collect();
     system.write_first();

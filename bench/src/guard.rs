@@ -7,10 +7,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
-use wrpi_test::{Connection, Service};
+use wrpi_test::{Api, Connection, Service, basic};
 
 use crate::machine::Cores;
-use crate::peers::{HYPER, api_targets, start_hyper};
+use crate::peers::{API, HYPER, start_hyper};
 use crate::system::System;
 use crate::target::Target;
 
@@ -24,6 +24,7 @@ const MOST_CALLS: [f64; 4] = [5.2, 5.2, 5.2, 5.2];
 /// Requests before those that count: what a process does but once is in both runs.
 const FIRST: u32 = 500;
 const COUNTED: u32 = 4_000;
+const UNAUTHENTICATED: &str = r#"{"error":"please authenticate to use this API","error_code":"forbidden"}"#;
 
 /// What was executed.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +53,7 @@ pub(crate) fn check() -> Result<()> {
         println!("{HYPER}: {:.0} instructions, {:.2} system calls and clock reads", hyper.instructions, hyper.calls);
 
         let start_api = || {
-            let api = system.spawn_api(&wrapper);
+            let api = system.spawn_api(&wrapper, &[]);
             api.becomes_ready();
             let port = api.port();
             (api.service, port)
@@ -77,6 +78,25 @@ pub(crate) fn check() -> Result<()> {
         ensure!(is_kept, "a request has become dearer; `docs/performance.md` says how to find out why");
         Ok(())
     })
+}
+
+/// What is asked of the API: what it answers with 200, 304 and 401.
+fn api_targets(system: &System, api: &Api) -> Result<[Target; 4]> {
+    let ok = system.target(API, api.port(), vec![api.service.id()]);
+    let etag = ok.check()?.header("etag").context("no ETag")?.to_owned();
+    let wrong = basic(&format!("any:{}", system.password.to_lowercase()));
+    let not_modified = Target {
+        name: "wrpi-api, 304",
+        headers: [&ok.headers[..], &[("If-None-Match", etag)]].concat(),
+        status: 304,
+        body: String::new(),
+        ..ok.clone()
+    };
+    let unauthenticated =
+        |name, headers| Target { name, headers, status: 401, body: UNAUTHENTICATED.to_owned(), ..ok.clone() };
+    let no_password = unauthenticated("wrpi-api, 401 without a password", Vec::new());
+    let wrong_password = unauthenticated("wrpi-api, 401 with a wrong password", vec![("Authorization", wrong)]);
+    Ok([ok, not_modified, no_password, wrong_password])
 }
 
 /// What the server that `start` starts executes for an answer to each of `targets`.

@@ -1,15 +1,13 @@
 //! The machine: which core does what, and what the kernel says that a process has used.
 
-use std::fs::read_to_string;
-use std::time::Duration;
+use std::fs::{read_dir, read_to_string};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
-
-/// The unit of the times in `/proc/PID/stat`: the same on every Linux, whatever the kernel's own tick.
-const TICK: Duration = Duration::from_millis(10);
 
 /// The cores: what is measured never shares one with what measures.
 #[derive(Clone, Copy, Debug)]
@@ -42,13 +40,15 @@ impl Cores {
     }
 }
 
-/// User and system time of all threads of a process.
+/// What all running threads of a process have used of the CPU, to the nanosecond.
 pub(crate) fn cpu_time(process: u32) -> Result<Duration> {
-    let stat = read_to_string(format!("/proc/{process}/stat")).context("a server has ended")?;
-    // The name, in parentheses, may hold anything; `utime` and `stime` are the 12th and 13th fields behind it.
-    let fields = stat.rsplit_once(')').map(|(_, fields)| fields.split_whitespace().skip(11).take(2));
-    let ticks = fields.into_iter().flatten().map(str::parse::<u32>).sum::<Result<u32, _>>()?;
-    Ok(TICK * ticks)
+    let mut nanoseconds = 0;
+    for thread in read_dir(format!("/proc/{process}/task")).context("a server has ended")? {
+        // On the CPU, waiting for it, and how often it got it.
+        let used = read_to_string(thread?.path().join("schedstat"))?;
+        nanoseconds += used.split_whitespace().next().context("no CPU time")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanoseconds))
 }
 
 /// What `/proc` calls a kB, in bytes.
@@ -59,6 +59,23 @@ pub(crate) fn allow_descriptors(wanted: u64) -> Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     ensure!(most >= wanted, "{wanted} open files are needed; the limit (ulimit -Hn) is {most}");
     setrlimit(Resource::RLIMIT_NOFILE, most, most).context("cannot raise the limit of open files")
+}
+
+/// The load average up to which a machine counts as quiet. Measures have both of two cores for themselves then in at
+/// least half of the time, and the rounds show whether it was so.
+pub(crate) const MOST_LOAD: f64 = 0.5;
+/// How long a machine may take to become quiet: a build before leaves a load of 2 behind, which falls to
+/// [`MOST_LOAD`] in a minute and a half.
+const CALMS_DOWN: Duration = Duration::from_secs(180);
+
+/// Waits until the machine is quiet, or has had the time for it.
+pub(crate) fn calms_down() -> Result<()> {
+    let end = Instant::now() + CALMS_DOWN;
+    while load_average()? > MOST_LOAD && Instant::now() < end {
+        eprintln!("waiting for a load average of {MOST_LOAD}: it is {}", load_average()?);
+        sleep(Duration::from_secs(10));
+    }
+    Ok(())
 }
 
 /// How many processes wanted a core in the last minute, on average.

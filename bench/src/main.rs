@@ -1,7 +1,8 @@
-//! Measures the API beside what a user would pick instead: `wrpi-bench full`, `quick` or `guard`.
+//! Measures the API beside what a user would pick instead: `wrpi-bench full`, `quick`, `feeds` or `guard`.
 
 mod capacity;
 mod document;
+mod feeds;
 mod footprint;
 mod goals;
 mod guard;
@@ -16,6 +17,7 @@ mod stream;
 mod streams;
 mod system;
 mod target;
+mod tls;
 
 use anyhow::{Result, bail};
 
@@ -23,20 +25,16 @@ use goals::Effort;
 
 const USAGE: &str = "usage: wrpi-bench full    all measures, and writes them into docs/performance.md
        wrpi-bench quick   all measures, roughly
+       wrpi-bench feeds   what many replicas cost Redis
        wrpi-bench guard   instructions and system calls a request, against their bounds";
 
 fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
-        Some("full") => {
-            let sections = document::sections(&goals::measure(&Effort::FULL)?);
-            println!("{sections}");
-            sections.write()
-        }
-        Some("quick") => {
-            println!("{}", document::sections(&goals::measure(&Effort::QUICK)?));
-            Ok(())
-        }
-        Some("guard") => guard::check(),
+        Some("full") => document::record()?,
+        Some("quick") => println!("{}", document::sections(&goals::measure(&Effort::QUICK)?)),
+        Some("feeds") => println!("{}", feeds::lines(&goals::simulate(&Effort::FULL)?)),
+        Some("guard") => guard::check()?,
         _ => bail!(USAGE),
     }
+    Ok(())
 }

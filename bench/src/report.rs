@@ -14,21 +14,27 @@ pub(crate) struct Row {
 
 impl Row {
     /// The median of `samples` must not be above `at_most`.
-    pub(crate) fn median(measure: impl Into<String>, at_most: f64, unit: &'static str, samples: &[f64]) -> Self {
-        let spread = format!("{} to {}", number(quantile(samples, 0.0)), number(quantile(samples, 1.0)));
-        Self { measure: measure.into(), at_most, measured: median(samples), spread, unit }
+    pub(crate) fn median(measure: &str, at_most: f64, unit: &'static str, samples: &[f64]) -> Self {
+        let spread = match samples {
+            [_] => String::new(),
+            _ => format!("{} to {}", number(quantile(samples, 0.0)), number(quantile(samples, 1.0))),
+        };
+        Self { measure: measure.to_owned(), at_most, measured: median(samples), spread, unit }
+    }
+
+    /// The median of the ratios of both sides of `rounds`, in whatever `unit` these are, must not be above `at_most`.
+    pub(crate) fn ratios(measure: &str, at_most: f64, unit: &str, rounds: &[(f64, f64)]) -> Self {
+        let (ours, theirs): (Vec<_>, Vec<_>) = rounds.iter().copied().unzip();
+        let (ours, theirs) = (number(median(&ours)), number(median(&theirs)));
+        let ratios: Vec<_> = rounds.iter().map(|(ours, theirs)| ours / theirs).collect();
+        Self::median(&format!("{measure} ({ours} {unit} : {theirs} {unit})"), at_most, "", &ratios)
     }
 
     /// 99 of 100 `samples` must not be above `at_most`.
-    pub(crate) fn p99(measure: impl Into<String>, at_most: f64, unit: &'static str, samples: &[f64]) -> Self {
+    pub(crate) fn p99(measure: &str, at_most: f64, unit: &'static str, samples: &[f64]) -> Self {
         let (middle, most) = (number(median(samples)), number(quantile(samples, 1.0)));
         let spread = format!("median {middle}, highest {most} of {}", samples.len());
-        Self { measure: measure.into(), at_most, measured: quantile(samples, 0.99), spread, unit }
-    }
-
-    /// A single figure.
-    pub(crate) fn single(measure: impl Into<String>, at_most: f64, unit: &'static str, measured: f64) -> Self {
-        Self { measure: measure.into(), at_most, measured, spread: String::new(), unit }
+        Self { measure: measure.to_owned(), at_most, measured: quantile(samples, 0.99), spread, unit }
     }
 
     /// Its cells in the table of goals.

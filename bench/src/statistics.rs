@@ -14,6 +14,11 @@ pub(crate) fn median(samples: &[f64]) -> f64 {
     (quantile(samples, 0.5) - quantile(&upper_half, 0.5)) / 2.0
 }
 
+/// How much larger the largest is than the smallest, as a part of that.
+pub(crate) fn spread(samples: &[f64]) -> f64 {
+    quantile(samples, 1.0) / quantile(samples, 0.0) - 1.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,6 +31,7 @@ mod tests {
         assert_eq!(quantile(&samples, 0.5), 2.0);
         assert_eq!(median(&samples), 2.5);
         assert_eq!(median(&samples[..3]), 3.0);
+        assert_eq!(spread(&samples), 3.0);
         let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
         assert_eq!(quantile(&hundred, 0.99), 99.0);
         assert!(quantile(&[], 0.5).is_nan() && median(&[]).is_nan());

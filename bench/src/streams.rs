@@ -1,56 +1,98 @@
-//! Many open streams, and how soon a new reading is on all of them.
+//! How soon a new reading is on many open streams, beside a plain loop that writes the same bytes to as many sockets.
 
+use std::io::Write;
+use std::net::TcpStream;
+use std::thread::sleep;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use futures_util::future::try_join_all;
-use tokio::time::sleep;
-use wrpi_core::store::Store;
-use wrpi_test::{Api, resident_bytes};
+use wrpi_test::{Api, Service, eventually, free_port, resident_bytes};
 
 use crate::machine::Cores;
-use crate::stream::{PAUSE, Stream, sign};
-use crate::system::{System, reading};
+use crate::statistics::median;
+use crate::stream::{PAUSE, Writer, open};
+use crate::system::{System, body};
+use crate::target::{Target, until};
 
 /// How many streams are open at once.
 pub(crate) const STREAMS: usize = 10_000;
 
-/// What [`STREAMS`] streams of one API process take.
-#[derive(Debug)]
-pub(crate) struct Streams {
-    /// Milliseconds from before each write in Redis until the last stream had the reading.
-    pub(crate) delivery: Vec<f64>,
-    /// Bytes of resident memory that each adds.
+/// One round: milliseconds from before a write until the last stream had the reading, the median of the writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round {
+    /// The API on one core.
+    pub(crate) one_core: f64,
+    /// The loop on the same core.
+    pub(crate) write_loop: f64,
+    /// The API on all cores, which it shares with the client.
+    pub(crate) all_cores: f64,
+    /// Bytes of resident memory that a stream adds to the API.
     pub(crate) memory: f64,
 }
 
-/// Opens the streams and writes `writes` readings.
-pub(crate) fn measure(system: &System, writes: u32) -> Result<Streams> {
-    let api = Cores::pinned(system.cores.server, || system.api())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let measured = Cores::pinned(system.cores.load, || runtime.block_on(follow(system, &api, writes)));
-    system.write_first();
-    measured
+/// Runs a round of `writes` writes.
+pub(crate) fn round(system: &System, writes: u32) -> Result<Round> {
+    let (one_core, messages, memory) = api(system, &Cores::pinned(system.cores.server, || system.api())?, writes)?;
+    let write_loop = write_loop(system, &messages)?;
+    let (all_cores, ..) = api(system, &system.api()?, writes)?;
+    Ok(Round { one_core, write_loop, all_cores, memory })
 }
 
-async fn follow(system: &System, api: &Api, writes: u32) -> Result<Streams> {
-    let mut store = Store::connect(&system.store()?).await?;
-    let target = system.stream_of(api);
+/// The API's time, what a client got for each reading, and the memory of a stream.
+fn api(system: &System, api: &Api, writes: u32) -> Result<(f64, Vec<Vec<u8>>, f64)> {
     let before = resident_bytes(api.service.id());
-    let mut streams = Vec::with_capacity(STREAMS);
-    for _ in 0..STREAMS {
-        streams.push(Stream::open(&target).await?);
+    let mut writer = Writer::connect(system)?;
+    let (times, messages, memory) = Cores::pinned(system.cores.load, || {
+        let (mut streams, first) = open_all(&system.stream_of(api))?;
+        let memory = resident_bytes(api.service.id()).saturating_sub(before) as f64 / STREAMS as f64;
+        let (mut times, mut messages) = (Vec::new(), vec![first]);
+        for number in 1..=writes {
+            let (time, message) = deliver(&mut streams, number, || writer.write(number))?;
+            times.push(time);
+            messages.push(message);
+        }
+        Ok((times, messages, memory))
+    })?;
+    system.write_first();
+    Ok((median(&times), messages, memory))
+}
+
+/// The time of the loop to deliver `messages` but for the first, which answers each request.
+fn write_loop(system: &System, messages: &[Vec<u8>]) -> Result<f64> {
+    let (first, rest) = messages.split_first().context("no message")?;
+    let target = Target { name: "the loop", ..system.target("", free_port(), Vec::new()) };
+    let arguments = [&*target.address(), &STREAMS.to_string()];
+    let start = || Ok(Service::wrapped(&[], "write_loop", &arguments, [("", ""); 0]));
+    let _server = Cores::pinned(system.cores.server, start)?;
+    let times = Cores::pinned(system.cores.load, || {
+        let mut control = eventually(|| TcpStream::connect(target.address()), Result::is_ok)?;
+        control.set_nodelay(true)?;
+        control.write_all(first)?;
+        let (mut streams, _) = open_all(&target)?;
+        let deliver = |(number, message): (u32, &Vec<u8>)| {
+            Ok(deliver(&mut streams, number, || Ok(control.write_all(message)?))?.0)
+        };
+        (1..).zip(rest).map(deliver).collect::<Result<Vec<_>>>()
+    })?;
+    Ok(median(&times))
+}
+
+/// Opens all streams, and gives what came on one.
+fn open_all(target: &Target) -> Result<(Vec<TcpStream>, Vec<u8>)> {
+    let (stream, first) = open(target)?;
+    let others = (1..STREAMS).map(|_| Ok(open(target)?.0));
+    Ok(([Ok(stream)].into_iter().chain(others).collect::<Result<_>>()?, first))
+}
+
+/// Milliseconds from before `write` until reading number `number` was on the last of `streams`, and what came there.
+fn deliver(streams: &mut [TcpStream], number: u32, write: impl FnOnce() -> Result<()>) -> Result<(f64, Vec<u8>)> {
+    let body = body(number)?;
+    let mut received = Vec::new();
+    sleep(PAUSE);
+    let start = Instant::now();
+    write()?;
+    for stream in streams {
+        received = until(&body, stream)?;
     }
-    let memory = resident_bytes(api.service.id()).saturating_sub(before) as f64 / STREAMS as f64;
-    let mut delivery = Vec::new();
-    for number in 1..=writes {
-        sleep(PAUSE).await;
-        let (reading, sign) = (reading(number)?, sign(number)?);
-        let start = Instant::now();
-        store.publish(&reading).await?;
-        let received = try_join_all(streams.iter_mut().map(|stream| stream.until(&sign))).await?;
-        let last = received.into_iter().max().context("no stream")?;
-        delivery.push((last - start).as_secs_f64() * 1e3);
-    }
-    Ok(Streams { delivery, memory })
+    Ok((start.elapsed().as_secs_f64() * 1e3, received))
 }

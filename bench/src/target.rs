@@ -1,9 +1,23 @@
 //! A request, and the answer that it must get.
 
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use wrpi_test::{Connection, PATIENCE, Response};
+
+use crate::machine::cpu_time;
+
+/// Reads until `body` has come, and gives what has come.
+pub(crate) fn until(body: &str, stream: &mut impl Read) -> Result<Vec<u8>> {
+    let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
+    while !received.windows(body.len()).any(|part| part == body.as_bytes()) {
+        let length = stream.read(&mut buffer).context("a server stands still")?;
+        ensure!(length > 0, "a connection ended after {:?}", received.escape_ascii().to_string());
+        received.extend_from_slice(buffer.get(..length).context("more than there is room")?);
+    }
+    Ok(received)
+}
 
 /// What the load asks for, and of whom.
 #[derive(Clone, Debug)]
@@ -21,6 +35,11 @@ pub(crate) struct Target {
 impl Target {
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The CPU time of its processes.
+    pub(crate) fn cpu_time(&self) -> Result<Duration> {
+        self.processes.iter().map(|process| cpu_time(*process)).sum()
     }
 
     /// The request as it goes over the wire.
