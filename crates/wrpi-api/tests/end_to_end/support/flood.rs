@@ -1,0 +1,66 @@
+//! Clients with the password during a flood of connections.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use wrpi_test::{Connection, Flood, PATIENCE};
+
+use super::https::Https;
+
+const PLACES: u64 = 350;
+/// Connections a second.
+pub(crate) const RATE: u32 = 5_000;
+/// A flood of bare connections or of TLS sessions must open this many per second of its length on the slowest machine.
+pub(crate) const CONNECTIONS: u64 = 1_250;
+pub(crate) const SESSIONS: u64 = 125;
+/// The length in seconds. `FLOOD_SECONDS=8` is the long form, which `make soak` runs.
+const SECONDS: u64 = 2;
+
+fn seconds() -> u64 {
+    std::env::var("FLOOD_SECONDS").map_or(SECONDS, |seconds| seconds.parse().expect("FLOOD_SECONDS is a number"))
+}
+
+/// Waits until no other flood runs: two at once would each have half of the machine.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An API with [`PLACES`] for public connections, over HTTPS and plain HTTP.
+pub(crate) fn start() -> Https {
+    Https::start(&[("MAX_CONNECTIONS", &PLACES.to_string()), ("PLAIN_HTTP", "serve")])
+}
+
+/// Requests the reading with the password on one new connection after another, until `flood` has lasted long enough and
+/// opened `per_second` connections for each second of that. Every client must get 200.
+pub(crate) fn answers_every_client(https: &Https, flood: Flood, per_second: u64) {
+    let api = &https.api;
+    let (lasts, enough) = (Duration::from_secs(seconds()), per_second * seconds());
+    let request = format!("GET /v0/wrpi HTTP/1.1\r\nHost: test\r\nAuthorization: {}\r\n\r\n", api.credentials());
+    let began = Instant::now();
+    let mut answered = 0;
+    let mut late = 0;
+    let mut failures = Vec::new();
+    // However slow the machine is, the flood is judged by clients that were not.
+    while began.elapsed() < lasts || flood.opened() < enough || answered <= late {
+        assert!(began.elapsed() < PATIENCE, "{answered} answered, {late} late; the flood opened {}", flood.opened());
+        let before = flood.opened();
+        let asked = Connection::open(&api.address).and_then(|mut client| {
+            client.write(&request)?;
+            Ok(client)
+        });
+        // If this thread did not run for so long, the flood may have filled all places before its request arrived.
+        let is_late = flood.opened() - before >= PLACES / 2;
+        match asked.and_then(|mut client| client.read(true)) {
+            Ok(answer) if answer.status == 200 => answered += 1,
+            _ if is_late => late += 1,
+            other => failures.push(other.map(|answer| answer.status)),
+        }
+    }
+    assert_ne!(api.metric(r#"http_connections_evicted_total{listener="public"}"#), "0", "places were left");
+    let flooded = flood.stop();
+    let found = format!("{flooded:?}: {answered} answered, {late} late, {} not answered", failures.len());
+    println!("{found}");
+    assert!(failures.is_empty(), "{found}, the first of them {:?}", failures[0]);
+    assert_eq!(api.get().status, 200);
+}
