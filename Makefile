@@ -69,7 +69,8 @@ faults: redis-server libfaketime ## break every part under load and print what c
 	@$(CARGO) run --quiet --locked --package wrpi-faults
 
 .PHONY: soak
-soak: ## the long forms: faults of half a minute each
+soak: redis-server ## the long forms: floods of 8 seconds, and faults of half a minute each
+	FLOOD_SECONDS=$${FLOOD_SECONDS:-8} $(CARGO) test --locked --package wrpi-api --test end_to_end floods
 	FAULT_SECONDS=$${FAULT_SECONDS:-30} $(MAKE) faults
 
 FUZZ_SECONDS ?= 60
