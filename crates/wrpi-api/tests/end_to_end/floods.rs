@@ -1,4 +1,4 @@
-//! Floods of new connections without the password, thousands a second for 350 places: a client with the password gets
+//! Floods of new connections without the password, more than the API has places for: a client with the password gets
 //! its response on a new connection and at the first attempt.
 
 use std::io::Write;
@@ -15,32 +15,32 @@ use crate::support::https::HOST;
 #[test]
 fn answers_clients_during_a_flood_of_silent_connections() {
     let _turn = turn();
-    let https = start();
+    let https = start(&CONNECTIONS);
     let flood = Flood::of_bytes(&https.api.address, &[b""], RATE);
-    answers_every_client(&https, flood, CONNECTIONS);
+    answers_every_client(&https, flood, &CONNECTIONS);
 }
 
 #[test]
 fn answers_clients_during_a_flood_of_unfinished_heads() {
     let _turn = turn();
-    let https = start();
+    let https = start(&CONNECTIONS);
     let flood = Flood::of_bytes(&https.api.address, &[b"GET /v0/wrpi HTTP/1.1\r\nHost: test\r\nX: "], RATE);
-    answers_every_client(&https, flood, CONNECTIONS);
+    answers_every_client(&https, flood, &CONNECTIONS);
 }
 
 #[test]
 fn answers_clients_during_a_flood_of_tls_connections_without_a_handshake() {
     let _turn = turn();
-    let https = start();
+    let https = start(&CONNECTIONS);
     // Nothing, or the beginning of a ClientHello of 512 bytes.
     let flood = Flood::of_bytes(&https.address, &[b"", b"\x16\x03\x01\x02\x00\x01\x00"], RATE);
-    answers_every_client(&https, flood, CONNECTIONS);
+    answers_every_client(&https, flood, &CONNECTIONS);
 }
 
 #[test]
 fn answers_clients_during_a_flood_of_http2_connections_without_requests() {
     let _turn = turn();
-    let https = start();
+    let https = start(&SESSIONS);
     let (client, address) = (Arc::new(https.client(&[&TLS13], &["h2"])), https.address.clone());
     let greet = move || {
         let mut tcp = std::net::TcpStream::connect(&address)?;
@@ -51,5 +51,5 @@ fn answers_clients_during_a_flood_of_http2_connections_without_requests() {
         tls.complete_io(&mut tcp)?;
         Ok(tcp)
     };
-    answers_every_client(&https, Flood::of_sessions(greet, RATE), SESSIONS);
+    answers_every_client(&https, Flood::of_sessions(greet, RATE), &SESSIONS);
 }

@@ -65,18 +65,25 @@ fn keeps_the_costliest_connection_within_the_memory_budget() {
     const MEASURED: u64 = 20;
     let https = Https::start(&[]);
     let pings = frame(PING, 0, 0, &[0; 8]).repeat(1_000);
-    let hold = |_| {
+    let hold = || {
         let mut stream = https.connect_http2();
         let max_streams = begin(&mut stream);
         stream.write_all(&requests_without_window(max_streams)).unwrap();
-        stream.sock.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+        // The server stops reading when it can send no more responses.
+        stream.sock.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
         while stream.write_all(&pings).is_ok() {}
         stream
     };
+    let hold_all = |count| {
+        thread::scope(|scope| {
+            let connections: Vec<_> = (0..count).map(|_| scope.spawn(hold)).collect();
+            connections.into_iter().map(|connection| connection.join().unwrap()).collect::<Vec<_>>()
+        })
+    };
     // The first connections allocate what all share.
-    let mut held: Vec<_> = (0..5).map(hold).collect();
+    let mut held = hold_all(5);
     let before = https.api.service.resident_kib();
-    held.extend((0..MEASURED).map(hold));
+    held.extend(hold_all(MEASURED));
     let each = https.api.service.resident_kib().saturating_sub(before) / MEASURED;
     assert!(each < BUDGET_KIB - KERNEL_KIB, "{each} KiB for each");
     assert_eq!(https.api.metric(CONNECTIONS), held.len().to_string());

@@ -7,12 +7,19 @@ use wrpi_test::{Connection, Flood, PATIENCE};
 
 use super::https::Https;
 
-const PLACES: u64 = 350;
+/// A flood and what it must do.
+pub(crate) struct Size {
+    /// `MAX_CONNECTIONS`.
+    places: u64,
+    /// Connections that it must open per second of its length, on the slowest machine.
+    per_second: u64,
+}
+
+pub(crate) const CONNECTIONS: Size = Size { places: 350, per_second: 1_250 };
+/// A slow machine cannot complete 350 handshakes before the first of their connections times out.
+pub(crate) const SESSIONS: Size = Size { places: 100, per_second: 125 };
 /// Connections a second.
 pub(crate) const RATE: u32 = 5_000;
-/// A flood of bare connections or of TLS sessions must open this many per second of its length on the slowest machine.
-pub(crate) const CONNECTIONS: u64 = 1_250;
-pub(crate) const SESSIONS: u64 = 125;
 /// The length in seconds. `FLOOD_SECONDS=8` is the long form, which `make soak` runs.
 const SECONDS: u64 = 2;
 
@@ -26,16 +33,17 @@ pub(crate) fn turn() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An API with [`PLACES`] for public connections, over HTTPS and plain HTTP.
-pub(crate) fn start() -> Https {
-    Https::start(&[("MAX_CONNECTIONS", &PLACES.to_string()), ("PLAIN_HTTP", "serve")])
+/// An API over HTTPS and plain HTTP for a flood of this size.
+pub(crate) fn start(size: &Size) -> Https {
+    Https::start(&[("MAX_CONNECTIONS", &size.places.to_string()), ("PLAIN_HTTP", "serve")])
 }
 
 /// Requests the reading with the password on one new connection after another, until `flood` has lasted long enough and
-/// opened `per_second` connections for each second of that. Every client must get 200.
-pub(crate) fn answers_every_client(https: &Https, flood: Flood, per_second: u64) {
+/// reached its size. Every client must get 200.
+pub(crate) fn answers_every_client(https: &Https, flood: Flood, size: &Size) {
     let api = &https.api;
-    let (lasts, enough) = (Duration::from_secs(seconds()), per_second * seconds());
+    let lasts = Duration::from_secs(seconds());
+    let enough = size.per_second * seconds();
     let request = format!("GET /v0/wrpi HTTP/1.1\r\nHost: test\r\nAuthorization: {}\r\n\r\n", api.credentials());
     let began = Instant::now();
     let mut answered = 0;
@@ -50,7 +58,7 @@ pub(crate) fn answers_every_client(https: &Https, flood: Flood, per_second: u64)
             Ok(client)
         });
         // If this thread did not run for so long, the flood may have filled all places before its request arrived.
-        let is_late = flood.opened() - before >= PLACES / 2;
+        let is_late = flood.opened() - before >= size.places / 2;
         match asked.and_then(|mut client| client.read(true)) {
             Ok(answer) if answer.status == 200 => answered += 1,
             _ if is_late => late += 1,
