@@ -37,7 +37,9 @@ gke-values: ## k8s/overlays/gke/values.env from the outputs of infra/ (TERRAFORM
 
 # To change it
 
+# Most tests wait, for time-outs and other processes, so more of them than processors run at once.
 .PHONY: test
+test: export RUST_TEST_THREADS ?= 16
 test: redis-server ## all tests of the crates, against real redis-server processes
 	$(CARGO) test --locked --workspace
 
@@ -70,7 +72,7 @@ faults: redis-server libfaketime ## break every part under load and print what c
 
 .PHONY: soak
 soak: redis-server ## the long forms: floods of 8 seconds, and faults of half a minute each
-	FLOOD_SECONDS=$${FLOOD_SECONDS:-8} $(CARGO) test --locked --package wrpi-api --test end_to_end floods
+	FLOOD_SECONDS=$${FLOOD_SECONDS:-8} $(CARGO) test --locked --workspace --test end_to_end floods
 	FAULT_SECONDS=$${FAULT_SECONDS:-30} $(MAKE) faults
 
 FUZZ_SECONDS ?= 60
