@@ -72,7 +72,7 @@ faults: redis-server libfaketime ## break every part under load and print what c
 
 .PHONY: soak
 soak: redis-server ## the long forms: floods of 8 seconds, and faults of half a minute each
-	FLOOD_SECONDS=$${FLOOD_SECONDS:-8} $(CARGO) test --locked --workspace --test end_to_end floods
+	FLOOD_SECONDS=$${FLOOD_SECONDS:-8} $(CARGO) test --locked --workspace --test end_to_end floods::
 	FAULT_SECONDS=$${FAULT_SECONDS:-30} $(MAKE) faults
 
 FUZZ_SECONDS ?= 60

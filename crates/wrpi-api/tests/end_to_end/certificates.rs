@@ -65,10 +65,11 @@ fn refuses_a_bad_new_certificate_and_keeps_the_old_one_until_a_good_one_comes() 
     };
     let expired = |https: &Https| https.secret.replace(&https.authority.issue_until(HOST, 2020));
     let removed = |https: &Https| https.secret.remove();
-    let cases: [(&(dyn Fn(&Https) + Sync), &str); 3] = [
-        (&mismatched, "certificate and key: keys may not be consistent"),
-        (&expired, "expired at 1577836800"),
-        (&removed, "No such file or directory"),
+    type Break = fn(&Https);
+    let cases: [(Break, &str); 3] = [
+        (mismatched, "certificate and key: keys may not be consistent"),
+        (expired, "expired at 1577836800"),
+        (removed, "No such file or directory"),
     ];
     // The API waits some seconds before it refuses a pair, so all cases wait at once.
     thread::scope(|scope| {

@@ -67,7 +67,7 @@ const REQUESTED: &str = "authorization,content-type,pragma,sentry-trace,tracepar
 #[test]
 fn allows_every_header_that_a_preflight_asks_for() {
     let (api, _redis) = Api::start(&[]);
-    for target in ["/v0/wrpi", "/"] {
+    for target in ["/v0/wrpi", "/v0/wrpi/stream", "/"] {
         let preflight = [
             ("Origin", "https://app.example.com"),
             ("Access-Control-Request-Method", "GET"),

@@ -88,11 +88,13 @@ fn uses_the_configured_port_and_max_age() {
 #[test]
 fn answers_400_if_it_cannot_redirect_without_a_host() {
     let https = Https::start(&[]);
-    let mut connection = Connection::open(&https.api.address).unwrap();
-    connection.write("GET /v0/wrpi HTTP/1.0\r\n\r\n").unwrap();
-    let answer = connection.read(true).unwrap();
-    assert_eq!(answer.status, 400);
-    assert!(answer.body.ends_with(r#","error_code":"bad_request"}"#), "{}", answer.body);
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    for version in ["HTTP/1.0", "HTTP/1.1"] {
+        let mut connection = Connection::open(&https.api.address).unwrap();
+        connection.write(&format!("GET /v0/wrpi {version}\r\n\r\n")).unwrap();
+        let answer = connection.read(true).unwrap();
+        assert_eq!(answer.status, 400, "{version}");
+        assert!(answer.body.ends_with(r#","error_code":"bad_request"}"#), "{}", answer.body);
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    }
 }

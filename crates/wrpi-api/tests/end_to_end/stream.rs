@@ -49,11 +49,17 @@ fn sends_a_returning_client_only_a_reading_that_it_does_not_have() {
 }
 
 #[test]
-fn answers_errors_that_a_listed_origin_can_read() {
+fn answers_preflights_and_errors_for_a_listed_origin() {
     let origin = ("Origin", "https://app.example.com");
     let redis = Redis::start();
     let api = Api::follow(&redis, &[("CORS_ALLOWED_ORIGINS", origin.1)]);
+    let preflight = [
+        origin,
+        ("Access-Control-Request-Method", "GET"),
+        ("Access-Control-Request-Headers", "authorization,last-event-id"),
+    ];
     for (answer, status) in [
+        (send(&api.address, "OPTIONS", STREAM, &preflight), 204),
         (api.send("GET", STREAM, &[origin]), 503),
         (send(&api.address, "GET", STREAM, &[origin]), 401),
         (api.send("POST", STREAM, &[origin, ("Content-Length", "0")]), 405),
