@@ -16,8 +16,8 @@ pub(crate) struct Size {
 }
 
 pub(crate) const CONNECTIONS: Size = Size { places: 350, per_second: 1_250 };
-/// A slow machine cannot complete 350 handshakes before the first of their connections times out.
-pub(crate) const SESSIONS: Size = Size { places: 100, per_second: 125 };
+/// A slow machine completes only a few handshakes before the first of their connections times out.
+pub(crate) const SESSIONS: Size = Size { places: 32, per_second: 125 };
 /// Connections a second.
 pub(crate) const RATE: u32 = 5_000;
 /// The length in seconds. `FLOOD_SECONDS=8` is the long form, which `make soak` runs.
@@ -49,8 +49,9 @@ pub(crate) fn answers_every_client(https: &Https, flood: Flood, size: &Size) {
     let mut answered = 0;
     let mut late = 0;
     let mut failures = Vec::new();
-    // However slow the machine is, the flood is judged by clients that were not.
-    while began.elapsed() < lasts || flood.opened() < enough || answered <= late {
+    let has_evicted = || api.metric(r#"http_connections_evicted_total{listener="public"}"#) != "0";
+    // On a slow machine the flood needs longer to reach its size, to fill all places and to meet clients in time.
+    while began.elapsed() < lasts || flood.opened() < enough || answered <= late || !has_evicted() {
         assert!(began.elapsed() < PATIENCE, "{answered} answered, {late} late; the flood opened {}", flood.opened());
         let before = flood.opened();
         let asked = Connection::open(&api.address).and_then(|mut client| {
@@ -65,7 +66,6 @@ pub(crate) fn answers_every_client(https: &Https, flood: Flood, size: &Size) {
             other => failures.push(other.map(|answer| answer.status)),
         }
     }
-    assert_ne!(api.metric(r#"http_connections_evicted_total{listener="public"}"#), "0", "places were left");
     let flooded = flood.stop();
     let found = format!("{flooded:?}: {answered} answered, {late} late, {} not answered", failures.len());
     println!("{found}");
