@@ -50,7 +50,7 @@ fn answers_an_unfinished_request_and_accepts_no_connection() {
 fn answers_requests_on_connections_that_are_not_accepted_yet() {
     let (mut api, _redis) = Api::start(&[]);
     api.service.pause();
-    let mut waiting: Vec<_> = (0..300).map(|_| socket::connect(&api.address)).collect();
+    let mut waiting: Vec<_> = (0..150).map(|_| socket::connect(&api.address)).collect();
     for stream in &mut waiting {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     }
