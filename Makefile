@@ -41,7 +41,9 @@ gke-values: ## write k8s/overlays/gke/values.env from the outputs of infra/ (TER
 
 # Develop
 
+# More tests at once than processors: most of them wait for time-outs and other processes.
 .PHONY: test
+test: export RUST_TEST_THREADS ?= 16
 test: redis-server ## run all tests of the crates, against real redis-server processes
 	$(CARGO) test --locked --workspace
 
@@ -75,7 +77,8 @@ faults: redis-server libfaketime ## break each part under load and print what cl
 	@$(BUILT)/wrpi-faults
 
 .PHONY: soak
-soak: ## like faults, with 30 seconds for each fault
+soak: redis-server ## run the long forms: floods of 8 seconds, and faults of 30 seconds each
+	FLOOD_SECONDS=$${FLOOD_SECONDS:-8} $(CARGO) test --locked --workspace --test end_to_end floods::
 	FAULT_SECONDS=$${FAULT_SECONDS:-30} $(MAKE) faults
 
 FUZZ_SECONDS ?= 60

@@ -1,19 +1,16 @@
 //! With `UPDATE_INTERVAL` the updater keeps running.
 
-use wrpi_test::{Redis, Service, eventually};
+use wrpi_test::{Redis, eventually, terminate_at_settings};
 
-use crate::UPDATER;
+use crate::support::{UPDATER, start};
 
-fn start(redis: &Redis) -> Service {
-    let mut environment = redis.environment();
-    environment.extend([("UPDATE_INTERVAL", "100ms".into()), ("UPDATE_DEADLINE", "2s".into())]);
-    Service::spawn(UPDATER, environment)
-}
+/// A short interval, and a deadline within which a running Redis answers on any machine.
+const OFTEN: [(&str, &str); 2] = [("UPDATE_INTERVAL", "100ms"), ("UPDATE_DEADLINE", "2s")];
 
 #[test]
-fn readings_come_one_by_one_until_sigterm() {
+fn stores_one_reading_after_another_until_sigterm() {
     let redis = Redis::start();
-    let mut updater = start(&redis);
+    let mut updater = start(&redis, &OFTEN);
     let first = eventually(|| redis.cli(&["GET", "wrpi-latest"]), |value| !value.is_empty());
     eventually(|| redis.cli(&["GET", "wrpi-latest"]), |value| *value != first);
     updater.terminate();
@@ -21,9 +18,9 @@ fn readings_come_one_by_one_until_sigterm() {
 }
 
 #[test]
-fn a_failure_is_logged_and_the_next_calculation_comes() {
+fn logs_a_failure_and_calculates_the_next_reading() {
     let mut redis = Redis::start();
-    let mut updater = start(&redis);
+    let mut updater = start(&redis, &OFTEN);
     updater.logged("reading stored");
     redis.kill();
     let seen = updater.output().len();
@@ -34,13 +31,17 @@ fn a_failure_is_logged_and_the_next_calculation_comes() {
 }
 
 #[test]
-fn sigterm_does_not_wait_for_a_redis_that_hangs() {
+fn stops_on_sigterm_while_redis_hangs() {
     let redis = Redis::start();
-    let mut environment = redis.environment();
-    environment.push(("UPDATE_INTERVAL", "60m".into()));
-    let mut updater = Service::spawn(UPDATER, environment);
+    let mut updater = start(&redis, &[("UPDATE_INTERVAL", "60m")]);
     updater.logged("reading stored");
     redis.pause();
     updater.terminate();
     assert_eq!(updater.wait().code(), Some(0));
+}
+
+#[test]
+fn handles_signals_before_it_reads_the_settings() {
+    let variables = [("REDIS_PORT", "1"), ("UPDATE_INTERVAL", "60m")];
+    assert_eq!(terminate_at_settings(UPDATER, "REDIS_PASS_FILE", &variables), Some(0));
 }

@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod support;
+
 mod healthcheck;
 mod interval;
 mod once;
 mod redis_kinds;
 mod redis_tls;
 mod settings;
-mod signals;
-
-/// The binary.
-const UPDATER: &str = env!("CARGO_BIN_EXE_updater");

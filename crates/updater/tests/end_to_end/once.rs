@@ -4,33 +4,12 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use wrpi_test::{Redis, Service, eventually, random_password};
+use wrpi_test::{Redis, eventually, random_password};
 
-use crate::UPDATER;
-
-/// Runs the updater with the variables of `redis` and `more`; gives its exit code and output.
-fn run(redis: &Redis, more: &[(&str, &str)]) -> (Option<i32>, String) {
-    let mut environment = redis.environment();
-    environment.extend(more.iter().map(|&(name, value)| (name, value.to_owned())));
-    let mut updater = Service::spawn(UPDATER, environment);
-    let status = updater.wait();
-    (status.code(), updater.output().join("\n"))
-}
-
-/// Both keys, in one command.
-fn stored(redis: &Redis) -> (String, String) {
-    let both = redis.cli(&["MGET", "wrpi-latest", "wrpi-timestamp"]);
-    let (value, timestamp) = both.split_once('\n').unwrap();
-    (value.to_owned(), timestamp.to_owned())
-}
-
-/// What time it is for Redis.
-fn unix_seconds(redis: &Redis) -> i64 {
-    redis.cli(&["TIME"]).lines().next().unwrap().parse().unwrap()
-}
+use crate::support::{run, start, start_patient, stored, unix_seconds};
 
 #[test]
-fn a_run_stores_a_value_of_three_decimals_and_the_time() {
+fn stores_a_value_with_three_decimals_and_the_time() {
     let redis = Redis::start();
     let values: HashSet<String> = (0..5)
         .map(|_| {
@@ -50,7 +29,7 @@ fn a_run_stores_a_value_of_three_decimals_and_the_time() {
 }
 
 #[test]
-fn no_reader_ever_sees_the_one_key_without_the_other() {
+fn never_shows_one_new_key_without_the_other() {
     let redis = Redis::start();
     let (is_over, looks) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
@@ -63,7 +42,7 @@ fn no_reader_ever_sees_the_one_key_without_the_other() {
             pairs
         });
         let mut written = HashSet::from([(String::new(), String::new())]);
-        // However busy the machine is, the reader has its turn before, between and after the writes.
+        // On a busy machine too, the reader reads before, between and after the writes.
         let is_read = || {
             let before = looks.load(Ordering::Relaxed);
             eventually(|| looks.load(Ordering::Relaxed), |now| *now > before);
@@ -84,12 +63,10 @@ fn no_reader_ever_sees_the_one_key_without_the_other() {
 }
 
 #[test]
-fn a_run_waits_for_redis_until_its_deadline() {
+fn waits_for_redis_until_the_deadline() {
     let mut redis = Redis::start();
     redis.kill();
-    let mut environment = redis.environment();
-    environment.push(("UPDATE_DEADLINE", "60s".into()));
-    let mut updater = Service::spawn(UPDATER, environment);
+    let mut updater = start_patient(&redis, &[]);
     updater.logged("could not store a reading, retrying");
     redis.restart();
     assert_eq!(updater.wait().code(), Some(0));
@@ -97,40 +74,40 @@ fn a_run_waits_for_redis_until_its_deadline() {
 }
 
 #[test]
-fn after_the_deadline_one_line_says_what_failed_and_where() {
+fn reports_the_cause_and_the_address_in_one_line_after_the_deadline() {
     let password = random_password();
     let mut redis = Redis::start();
     redis.cli(&["CONFIG", "SET", "requirepass", &random_password()]);
     let deadline = ("UPDATE_DEADLINE", "2s");
-    let where_it_is = format!("Redis at 127.0.0.1:{}/0: ", redis.port());
+    let address = format!("Redis at 127.0.0.1:{}/0: ", redis.port());
     let last_line = |output: &str| output.lines().last().unwrap().to_owned();
 
     let (code, output) = run(&redis, &[deadline, ("REDIS_PASS", &password)]);
     assert_eq!(code, Some(1));
-    assert!(last_line(&output).contains(&where_it_is), "{output}");
+    assert!(last_line(&output).contains(&address), "{output}");
     assert!(last_line(&output).to_lowercase().contains("password"), "{output}");
     assert!(!output.contains(&password));
 
     redis.pause();
     let (code, output) = run(&redis, &[deadline]);
     assert_eq!(code, Some(1));
-    assert!(last_line(&output).contains(where_it_is.trim_end()), "{output}");
+    assert!(last_line(&output).contains(address.trim_end()), "{output}");
     redis.resume();
 
     redis.kill();
     let (code, output) = run(&redis, &[deadline]);
     assert_eq!(code, Some(1));
-    assert!(last_line(&output).contains(&where_it_is) && output.contains("refused"), "{output}");
+    assert!(last_line(&output).contains(&address) && output.contains("refused"), "{output}");
     assert!(last_line(&output).contains("no reading stored within 2s"), "{output}");
-    assert_eq!(last_line(&output).matches("refused").count(), 1, "said twice: {output}");
+    assert_eq!(last_line(&output).matches("refused").count(), 1, "twice: {output}");
 }
 
 #[test]
-fn a_run_that_is_told_to_stop_ends_at_once_without_success() {
+fn fails_at_once_on_sigterm() {
     let redis = Redis::start();
     redis.pause();
-    let mut updater = Service::spawn(UPDATER, redis.environment());
-    // Only then does it listen for the signal; before, the signal's default action ends it all the same.
+    let mut updater = start(&redis, &[]);
+    // Before the updater handles the signal, the default action ends it too.
     updater.terminate();
     assert!(!updater.wait().success());
 }

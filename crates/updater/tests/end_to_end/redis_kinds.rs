@@ -1,38 +1,15 @@
-//! What a Redis must be able to do, and what is lost where it cannot: docs/redis.md names these tests.
+//! What Redis must be able to do, and what is lost if it cannot: docs/redis.md names these tests.
 
-use std::process::Command;
+use wrpi_test::{Redis, Reply, Scripted, random_password};
 
-use wrpi_test::{Redis, Reply, Scripted, Service, random_password};
-
-use crate::UPDATER;
+use crate::support::{has_reading, healthcheck, refusal, start, start_patient};
 
 const NOT_ATOMIC: &str = "Redis refuses both keys in one command; using one command per key, which is not atomic";
 
-/// Starts one run with further variables, and time enough on any machine.
-fn start(redis: &Redis, more: &[(&str, &str)]) -> Service {
-    let mut environment = redis.environment();
-    environment.push(("UPDATE_DEADLINE", "60s".into()));
-    environment.extend(more.iter().map(|&(name, value)| (name, value.to_owned())));
-    Service::spawn(UPDATER, environment)
-}
-
-/// Why the first attempt of such a run fails.
-fn refusal(redis: &Redis, more: &[(&str, &str)]) -> String {
-    let entry = start(redis, more).logged("could not store a reading, retrying");
-    entry["error"].as_str().unwrap().to_owned()
-}
-
-/// Whether both keys are there.
-fn has_reading(redis: &Redis) -> bool {
-    ["wrpi-latest", "wrpi-timestamp"].iter().all(|key| !redis.cli(&["GET", key]).is_empty())
-}
-
 #[test]
-fn a_cluster_of_one_shard_is_written_key_by_key_and_its_limit_is_told_once() {
+fn writes_key_by_key_to_a_cluster_of_one_shard_and_logs_its_limit_once() {
     let redis = Redis::start_cluster(&[]);
-    let mut environment = redis.environment();
-    environment.extend([("UPDATE_INTERVAL", "100ms".into()), ("UPDATE_DEADLINE", "20s".into())]);
-    let mut updater = Service::spawn(UPDATER, environment);
+    let mut updater = start(&redis, &[("UPDATE_INTERVAL", "100ms"), ("UPDATE_DEADLINE", "20s")]);
     for _ in 0..3 {
         let seen = updater.output().len();
         updater.logged_after(seen, "reading stored");
@@ -42,20 +19,20 @@ fn a_cluster_of_one_shard_is_written_key_by_key_and_its_limit_is_told_once() {
 }
 
 #[test]
-fn a_cluster_of_more_shards_is_refused_with_what_to_do() {
+fn refuses_a_cluster_of_several_shards_with_advice() {
     let slot = Redis::start_cluster(&[]).cli(&["CLUSTER", "KEYSLOT", "wrpi-timestamp"]);
     let error = refusal(&Redis::start_cluster(&[&slot]), &[]);
     assert!(error.contains("this Redis is in cluster mode: use a cluster of one shard"), "{error}");
 }
 
 #[test]
-fn a_database_other_than_0_of_a_cluster_is_refused_with_what_to_do() {
+fn refuses_a_database_other_than_0_of_a_cluster_with_advice() {
     let error = refusal(&Redis::start_cluster(&[]), &[("REDIS_DB", "1")]);
     assert!(error.ends_with("SELECT is not allowed in cluster mode; set REDIS_DB to 0"), "{error}");
 }
 
 #[test]
-fn each_command_that_an_acl_forbids_costs_what_is_documented() {
+fn loses_what_is_documented_for_each_forbidden_command() {
     let (redis, password) = (Redis::start(), random_password());
     let rule = format!(">{password}");
     let login = [("REDIS_USER", "updater"), ("REDIS_PASS", password.as_str())];
@@ -65,7 +42,7 @@ fn each_command_that_an_acl_forbids_costs_what_is_documented() {
     };
     for (command, is_atomic) in [("+mset", true), ("+set", false)] {
         set_rules(&["%W~wrpi-latest", "%W~wrpi-timestamp", command]);
-        let mut updater = start(&redis, &login);
+        let mut updater = start_patient(&redis, &login);
         assert_eq!((updater.wait().code(), has_reading(&redis)), (Some(0), true), "{command}");
         assert_eq!(updater.count_logged(NOT_ATOMIC), usize::from(!is_atomic), "{command}");
     }
@@ -79,19 +56,18 @@ fn each_command_that_an_acl_forbids_costs_what_is_documented() {
 }
 
 #[test]
-fn the_health_check_needs_ping() {
+fn needs_ping_for_the_health_check() {
     let (redis, password) = (Redis::start(), random_password());
     for (command, code) in [("+ping", 0), ("+mset", 1)] {
         redis.cli(&["ACL", "SETUSER", "updater", "reset", "on", &format!(">{password}"), command]);
-        let mut check = Command::new(UPDATER);
-        check.arg("healthcheck").env_clear().envs(redis.environment());
-        let output = check.envs([("REDIS_USER", "updater"), ("REDIS_PASS", &password)]).output().unwrap();
-        assert_eq!(output.status.code(), Some(code), "{command} {output:?}");
+        let login = [("REDIS_USER", "updater"), ("REDIS_PASS", &*password)];
+        let (status, log) = healthcheck(&redis, &login);
+        assert_eq!(status, Some(code), "{command} {log}");
     }
 }
 
 #[test]
-fn a_replica_is_not_written() {
+fn fails_to_write_to_a_replica() {
     let redis = Redis::start();
     let replica = Redis::start_with(&["--replicaof", "127.0.0.1", &redis.port().to_string()]);
     let error = refusal(&replica, &[]);
@@ -99,7 +75,7 @@ fn a_replica_is_not_written() {
 }
 
 #[test]
-fn a_redis_that_takes_no_write_now_gets_no_half_of_a_reading() {
+fn stores_no_half_reading_while_redis_refuses_writes() {
     let redis = Redis::start();
     for refused in [
         "OOM command not allowed when used memory > 'maxmemory'.",

@@ -1,30 +1,17 @@
-//! What only seconds of waiting can show: all of it at once.
+//! Time limits that no setting shortens: one test waits for all of them at once.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::thread::{scope, sleep};
+use std::io::Read;
+use std::thread::scope;
 use std::time::{Duration, Instant};
 
-use tokio_rustls::rustls::version::TLS13;
-use wrpi_test::{PATIENCE, Pair};
+use wrpi_test::{Pair, VALUE};
 
-use crate::api::VALUE;
-use crate::certificates::REFUSAL;
-use crate::https::{HOST, Https};
-use crate::stream::event;
-
-/// Sends the head of a request byte by byte until the connection ends.
-fn drip(mut stream: impl Write) {
-    let began = Instant::now();
-    stream.write_all(b"GET / HTTP/1.1\r\nX-Drip: ").unwrap();
-    while stream.write_all(b"x").and_then(|()| stream.flush()).is_ok() {
-        assert!(began.elapsed() < PATIENCE, "still open");
-        sleep(Duration::from_millis(100));
-    }
-}
+use crate::support::https::{HOST, Https, REFUSAL};
+use crate::support::socket::{self, drip};
+use crate::support::stream::{event, next};
 
 #[test]
-fn slow_clients_are_cut_silent_streams_kept_and_a_bad_certificate_is_told_once() {
+fn closes_slow_clients_keeps_silent_streams_and_logs_a_bad_certificate_once() {
     let mut https = Https::start(&[("PLAIN_HTTP", "serve")]);
     let certificate = https.authority.issue(HOST).certificate;
     https.secret.replace(&Pair { certificate, key: https.pair.key.clone() });
@@ -34,26 +21,29 @@ fn slow_clients_are_cut_silent_streams_kept_and_a_bad_certificate_is_told_once()
         assert!(elapsed >= Duration::from_secs(seconds), "after {elapsed:?}");
     };
     scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(|| {
+                drip(socket::connect(&https.api.address));
+                not_before(9);
+            });
+        }
         scope.spawn(|| {
-            drip(TcpStream::connect(&https.api.address).unwrap());
+            drip(https.connect_http1());
             not_before(9);
         });
         scope.spawn(|| {
-            drip(https.connect(https.client(&[&TLS13], &["http/1.1"])));
-            not_before(9);
-        });
-        scope.spawn(|| {
-            let mut without_handshake = TcpStream::connect(&https.address).unwrap();
-            without_handshake.set_read_timeout(Some(PATIENCE)).unwrap();
-            assert_eq!(without_handshake.read(&mut [0]).unwrap(), 0, "it ends");
+            let mut without_handshake = socket::connect(&https.address);
+            assert_eq!(without_handshake.read(&mut [0]).unwrap(), 0, "the connection ends");
             not_before(9);
         });
         scope.spawn(|| {
             let mut stream = https.api.stream(&[]);
-            assert_eq!(stream.read_chunk().unwrap(), Some(event(VALUE)));
-            assert_eq!(stream.read_chunk().unwrap().as_deref(), Some(":\n\n"), "a sign of life");
+            assert_eq!(next(&mut stream), event(VALUE));
+            assert_eq!(next(&mut stream), ":\n\n", "the heartbeat");
             not_before(6);
         });
+        // Slow clients do not delay others.
+        (0..100).for_each(|_| assert_eq!(https.api.get().status, 200));
     });
     https.api.service.logged(REFUSAL);
     assert_eq!(https.api.service.count_logged(REFUSAL), 1);

@@ -1,94 +1,56 @@
-//! Clients that shut their sending side once they have asked (RFC 9112, section 9.6): each answer comes whole.
+//! Clients that shut their sending side after their requests (RFC 9112, section 9.6): each response arrives in full.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io::Write;
+use std::net::Shutdown;
 
-use tokio_rustls::rustls::version::TLS13;
-use wrpi_test::{Api, BODY, Connection, PATIENCE, TIMESTAMP, eventually};
+use wrpi_test::{Api, BODY, Connection, TIMESTAMP, eventually};
 
-use crate::https::Https;
-use crate::stream::event;
-
-const TIMES: usize = 200;
-
-/// A request with the right password.
-fn request(api: &Api, target: &str) -> String {
-    format!("GET {target} HTTP/1.1\r\nHost: test\r\nAuthorization: {}\r\n\r\n", api.credentials())
-}
-
-/// Sends `requests` and the end, [`TIMES`] times; everything that comes back each time.
-fn exchanges(address: &str, requests: &str) -> Vec<String> {
-    let exchange = |_| {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(requests.as_bytes()).unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
-        rest(stream)
-    };
-    (0..TIMES).map(exchange).collect()
-}
-
-/// What comes until the end, or until the connection breaks.
-fn rest(mut stream: impl Read) -> String {
-    let mut bytes = Vec::new();
-    let _broken = stream.read_to_end(&mut bytes);
-    String::from_utf8(bytes).unwrap()
-}
-
-/// Asserts that each of `exchanges` has so many whole answers of 200 with `body`.
-fn are_whole(exchanges: &[String], answers: usize, body: &str) {
-    let is_whole = |text: &&String| {
-        let count = |part: &str| text.matches(part).count();
-        count("HTTP/1.1 200 OK\r\n") == answers && count(&format!("\r\n\r\n{body}")) == answers
-    };
-    let whole = exchanges.iter().filter(is_whole).count();
-    assert_eq!(whole, TIMES, "of {TIMES}");
-}
+use crate::support::https::Https;
+use crate::support::socket::{self, HalfClose, request, shut};
+use crate::support::stream::{STREAM, STREAMS, event, next};
 
 #[test]
-fn every_answer_comes_on_the_public_listener() {
+fn answers_in_full_on_the_public_and_the_admin_listener() {
     let (api, _redis) = Api::start(&[]);
-    are_whole(&exchanges(&api.address, &request(&api, "/v0/wrpi")), 1, BODY);
-    are_whole(&exchanges(&api.address, &request(&api, "/v0/wrpi").repeat(3)), 3, BODY);
-    are_whole(&exchanges(&api.address, &request(&api, "/")), 1, "");
-}
-
-#[test]
-fn every_answer_comes_on_the_admin_listener() {
-    let (api, _redis) = Api::start(&[]);
-    are_whole(&exchanges(&api.admin, &request(&api, "/readyz")), 1, "");
-    are_whole(&exchanges(&api.admin, &request(&api, "/livez").repeat(3)), 3, "");
-}
-
-#[test]
-fn every_answer_comes_over_tls() {
-    let https = Https::start(&[]);
-    let request = request(&https.api, "/v0/wrpi");
-    for pipelined in [1, 3] {
-        let exchange = |_| {
-            let mut stream = https.connect(https.client(&[&TLS13], &["http/1.1"]));
-            stream.write_all(request.repeat(pipelined).as_bytes()).unwrap();
-            stream.conn.send_close_notify();
-            stream.flush().unwrap();
-            stream.sock.shutdown(Shutdown::Write).unwrap();
-            rest(stream)
-        };
-        are_whole(&(0..TIMES).map(exchange).collect::<Vec<_>>(), pipelined, BODY);
+    for (address, target, responses, body) in [
+        (&api.address, "/v0/wrpi", 1, BODY),
+        (&api.address, "/v0/wrpi", 3, BODY),
+        (&api.address, "/", 1, ""),
+        (&api.admin, "/readyz", 1, ""),
+        (&api.admin, "/livez", 3, ""),
+    ] {
+        let exchange = HalfClose { request: &request(&api, target), responses, body };
+        exchange.is_answered(|| socket::connect(address), shut);
     }
 }
 
 #[test]
-fn a_stream_goes_on_and_ends_within_its_heartbeat_once_the_client_has_left() {
-    let (api, redis) = Api::start(&[("IDLE_TIMEOUT", "300ms")]);
-    let socket = TcpStream::connect(&api.address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+fn answers_in_full_over_tls() {
+    let https = Https::start(&[]);
+    for responses in [1, 3] {
+        let exchange = HalfClose { request: &request(&https.api, "/v0/wrpi"), responses, body: BODY };
+        exchange.is_answered(
+            || https.connect_http1(),
+            |stream| {
+                stream.conn.send_close_notify();
+                stream.flush().unwrap();
+                shut(&mut stream.sock);
+            },
+        );
+    }
+}
+
+#[test]
+fn continues_a_stream_until_the_client_closes_the_connection() {
+    let (api, redis) = Api::start(&[("IDLE_TIMEOUT", "1500ms")]);
+    let socket = socket::connect(&api.address);
     let mut stream = Connection::over(socket.try_clone().unwrap());
-    stream.write(&request(&api, "/v0/wrpi/stream")).unwrap();
+    stream.write(&request(&api, STREAM)).unwrap();
     socket.shutdown(Shutdown::Write).unwrap();
     assert_eq!(stream.read(false).unwrap().status, 200);
     redis.write("1.000", TIMESTAMP);
-    while stream.read_chunk().unwrap() != Some(event("1.000")) {}
-    assert_eq!(api.metric("wrpi_streams_active"), "1");
+    while next(&mut stream) != event("1.000") {}
+    assert_eq!(api.metric(STREAMS), "1");
     drop((socket, stream));
-    eventually(|| api.metric("wrpi_streams_active"), |active| active == "0");
+    eventually(|| api.metric(STREAMS), |active| active == "0");
 }

@@ -1,99 +1,16 @@
-//! An API over HTTPS, clients of it, and what must be so of its answers.
+//! HTTPS: the versions of TLS, HSTS and the redirect of plain HTTP.
 
-use std::net::TcpStream;
-use std::sync::Arc;
-
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{
-    ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, StreamOwned, SupportedProtocolVersion,
-};
-use wrpi_test::{Authority, Connection, PATIENCE, Pair, Redis, Response, basic, send};
+use wrpi_test::{BODY, Connection, send};
 
-use crate::api::{Api, BODY, TIMESTAMP, VALUE};
-use crate::secret::Secret;
-
-pub(crate) const HOST: &str = "wrpi.example";
-const HSTS: &str = "strict-transport-security";
-
-/// An API with a certificate for [`HOST`] in a mounted Secret.
-pub(crate) struct Https {
-    pub(crate) api: Api,
-    pub(crate) address: String,
-    pub(crate) authority: Authority,
-    pub(crate) pair: Pair,
-    pub(crate) secret: Secret,
-    pub(crate) redis: Redis,
-}
-
-impl Https {
-    /// Starts it, with further variables; it serves [`BODY`].
-    pub(crate) fn start(more: &[(&str, &str)]) -> Self {
-        let authority = Authority::new();
-        let pair = authority.issue(HOST);
-        let secret = Secret::mount(&pair);
-        let redis = Redis::start();
-        redis.write(VALUE, TIMESTAMP);
-        let (certificate, key) = (secret.path("tls.crt"), secret.path("tls.key"));
-        let tls = [("TLS_CERT_FILE", &*certificate), ("TLS_KEY_FILE", &key), ("TLS_LISTEN_ADDR", "127.0.0.1:0")];
-        let mut api = Api::follow(&redis, &[&tls, more].concat());
-        api.becomes_ready();
-        Self { address: api.service.address("tls"), api, authority, pair, secret, redis }
-    }
-
-    /// A client that trusts the authority, speaks `versions` of TLS and offers `protocols` by ALPN.
-    pub(crate) fn client(&self, versions: &[&'static SupportedProtocolVersion], protocols: &[&str]) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(self.authority.pem().as_bytes()).unwrap()).unwrap();
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let builder = builder.with_protocol_versions(versions).unwrap().with_root_certificates(roots);
-        let mut client = builder.with_no_client_auth();
-        client.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        client
-    }
-
-    /// Connects, with the handshake done.
-    pub(crate) fn connect(&self, client: ClientConfig) -> StreamOwned<ClientConnection, TcpStream> {
-        let mut tcp = TcpStream::connect(&self.address).unwrap();
-        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut tls = ClientConnection::new(Arc::new(client), HOST.try_into().unwrap()).unwrap();
-        tls.complete_io(&mut tcp).unwrap();
-        StreamOwned::new(tls, tcp)
-    }
-
-    /// Connects for HTTP/1.1.
-    pub(crate) fn open(&self) -> Connection {
-        Connection::over(self.connect(self.client(&[&TLS13], &["http/1.1"])))
-    }
-
-    /// Connects for HTTP/2.
-    pub(crate) fn open_http2(&self) -> StreamOwned<ClientConnection, TcpStream> {
-        let stream = self.connect(self.client(&[&TLS13], &["h2"]));
-        assert_eq!(stream.conn.alpn_protocol(), Some(&b"h2"[..]));
-        stream
-    }
-
-    /// Where the plain listener redirects a request for `host`.
-    fn redirect(&self, host: &str) -> String {
-        let mut connection = Connection::open(&self.api.address).unwrap();
-        connection.write(&format!("GET /v0/wrpi HTTP/1.1\r\nHost: {host}\r\n\r\n")).unwrap();
-        connection.read(true).unwrap().header("location").unwrap().to_owned()
-    }
-
-    /// GET with the right password on `connection`.
-    pub(crate) fn get(&self, connection: &mut Connection) -> Response {
-        let credentials = basic(&format!("any:{}", self.api.password));
-        connection.request("GET", "/v0/wrpi", &[("Authorization", &credentials)]).unwrap()
-    }
-}
+use crate::support::https::{HSTS, Https};
 
 #[test]
-fn tls_1_2_and_1_3_are_spoken_and_the_client_s_choice_of_protocol_is_taken() {
+fn speaks_tls_1_2_and_1_3_and_the_protocol_that_the_client_offers() {
     let https = Https::start(&[]);
     for (version, name) in [(&TLS12, ProtocolVersion::TLSv1_2), (&TLS13, ProtocolVersion::TLSv1_3)] {
-        for (offered, taken) in [
+        for (offered, chosen) in [
             (&["http/1.1"][..], Some("http/1.1")),
             (&[], None),
             (&["h2", "http/1.1"], Some("h2")),
@@ -101,8 +18,8 @@ fn tls_1_2_and_1_3_are_spoken_and_the_client_s_choice_of_protocol_is_taken() {
         ] {
             let stream = https.connect(https.client(&[version], offered));
             assert_eq!(stream.conn.protocol_version(), Some(name));
-            assert_eq!(stream.conn.alpn_protocol(), taken.map(str::as_bytes), "{offered:?}");
-            if taken != Some("h2") {
+            assert_eq!(stream.conn.alpn_protocol(), chosen.map(str::as_bytes), "{offered:?}");
+            if chosen != Some("h2") {
                 let answer = https.get(&mut Connection::over(stream));
                 assert_eq!((answer.status, answer.body.as_str()), (200, BODY));
             }
@@ -111,7 +28,7 @@ fn tls_1_2_and_1_3_are_spoken_and_the_client_s_choice_of_protocol_is_taken() {
 }
 
 #[test]
-fn answers_over_tls_and_only_they_tell_browsers_to_stay_with_it() {
+fn sends_hsts_over_tls_only() {
     let https = Https::start(&[("PLAIN_HTTP", "serve")]);
     for target in ["/v0/wrpi", "/", "/nowhere"] {
         let answer = https.open().request("GET", target, &[]).unwrap();
@@ -123,7 +40,7 @@ fn answers_over_tls_and_only_they_tell_browsers_to_stay_with_it() {
 }
 
 #[test]
-fn the_plain_listener_leads_to_https_but_for_what_load_balancers_probe() {
+fn redirects_plain_http_except_the_probes_of_load_balancers() {
     let https = Https::start(&[("HTTPS_PORT", "443")]);
     let host = ("Host", "wrpi.example:8080");
     for (method, target) in [
@@ -149,7 +66,7 @@ fn the_plain_listener_leads_to_https_but_for_what_load_balancers_probe() {
     }
     for (method, status) in [("GET", 200), ("HEAD", 200), ("OPTIONS", 204)] {
         assert_eq!(send(&https.api.address, method, "/", &[]).status, status);
-        // As HAProxy probes: HTTP/1.0, without a Host.
+        // HAProxy probes with HTTP/1.0 and without a Host.
         let mut connection = Connection::open(&https.api.address).unwrap();
         connection.write(&format!("{method} / HTTP/1.0\r\n\r\n")).unwrap();
         assert_eq!(connection.read(method != "HEAD").unwrap().status, status);
@@ -157,7 +74,7 @@ fn the_plain_listener_leads_to_https_but_for_what_load_balancers_probe() {
 }
 
 #[test]
-fn https_may_be_elsewhere_than_on_443_and_need_not_be_forever() {
+fn uses_the_configured_port_and_max_age() {
     let https = Https::start(&[("HSTS_MAX_AGE", "0")]);
     let port = https.address.rsplit(':').next().unwrap();
     assert_eq!(https.redirect("wrpi.example:8080"), format!("https://wrpi.example:{port}/v0/wrpi"));
@@ -169,13 +86,15 @@ fn https_may_be_elsewhere_than_on_443_and_need_not_be_forever() {
 }
 
 #[test]
-fn without_a_host_there_is_nowhere_to_lead_to() {
+fn answers_400_if_it_cannot_redirect_without_a_host() {
     let https = Https::start(&[]);
-    let mut connection = Connection::open(&https.api.address).unwrap();
-    connection.write("GET /v0/wrpi HTTP/1.1\r\n\r\n").unwrap();
-    let answer = connection.read(true).unwrap();
-    assert_eq!(answer.status, 400);
-    assert!(answer.body.ends_with(r#","error_code":"bad_request"}"#), "{}", answer.body);
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    for version in ["HTTP/1.0", "HTTP/1.1"] {
+        let mut connection = Connection::open(&https.api.address).unwrap();
+        connection.write(&format!("GET /v0/wrpi {version}\r\n\r\n")).unwrap();
+        let answer = connection.read(true).unwrap();
+        assert_eq!(answer.status, 400, "{version}");
+        assert!(answer.body.ends_with(r#","error_code":"bad_request"}"#), "{}", answer.body);
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    }
 }

@@ -1,12 +1,12 @@
-//! The log: a JSON object for each event, and how a request is found in it.
+//! The log: one JSON object per event, and requests with their IDs.
 
 use serde_json::Value;
-use wrpi_test::{Redis, get, send};
+use wrpi_test::{Api, Redis, TIMESTAMP, VALUE, get, send};
 
-use crate::api::{Api, TIMESTAMP, VALUE};
+use crate::support::feed::REJECTED;
 
 #[test]
-fn a_request_s_id_is_sent_back_and_logged() {
+fn returns_and_logs_the_request_id() {
     let (mut api, _redis) = Api::start(&[("RUST_LOG", "debug")]);
     let longest = "~".repeat(128);
     for (target, route) in [("/v0/wrpi", "/v0/wrpi"), ("/", "/"), ("/secret?really", "other")] {
@@ -22,13 +22,13 @@ fn a_request_s_id_is_sent_back_and_logged() {
             }
             assert_eq!(entry["status"], answer.status);
             assert!(entry["duration_us"].is_u64(), "{entry}");
-            assert!(!entry.to_string().contains("secret"), "no path that a client made up: {entry}");
+            assert!(!entry.to_string().contains("secret"), "the path of an unknown route is logged: {entry}");
         }
     }
 }
 
 #[test]
-fn an_id_that_is_no_id_is_ignored() {
+fn ignores_an_invalid_request_id() {
     let (mut api, _redis) = Api::start(&[("RUST_LOG", "debug")]);
     for id in ["", "two words", "tab\there", "ümläut", &"x".repeat(129)] {
         for target in ["/v0/wrpi", "/"] {
@@ -43,7 +43,7 @@ fn an_id_that_is_no_id_is_ignored() {
 }
 
 #[test]
-fn only_a_request_that_fails_by_our_fault_is_worth_a_warning() {
+fn warns_only_about_requests_that_fail_on_the_server() {
     let redis = Redis::start();
     let mut api = Api::follow(&redis, &[]);
     let answer = api.send("GET", "/v0/wrpi", &[("X-Request-Id", "a1b2")]);
@@ -65,10 +65,10 @@ fn only_a_request_that_fails_by_our_fault_is_worth_a_warning() {
 }
 
 #[test]
-fn every_line_is_one_event_whatever_clients_send() {
+fn writes_one_json_object_per_line_for_any_input() {
     let (mut api, redis) = Api::start(&[("RUST_LOG", "trace")]);
     redis.write("rubbish\n{\"message\":\"forged\"}", TIMESTAMP);
-    api.service.logged("reading rejected, keeping the last good one");
+    api.service.logged(REJECTED);
     for target in ["/v0/wrpi", "/%0a%22", "/{\"message\":\"forged\"}"] {
         send(&api.address, "GET", target, &[("X-Request-Id", "\"}{"), ("User-Agent", "\u{7f}\u{e9}")]);
     }

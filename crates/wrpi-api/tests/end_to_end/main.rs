@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod api;
+mod support;
+
 mod certificates;
 mod command_line;
 mod contract;
 mod deadlines;
+mod documentation;
 mod floods;
-mod frames;
 mod guesses;
 mod half_close;
 mod healthcheck;
@@ -25,7 +26,6 @@ mod redis_cluster;
 mod redis_kinds;
 mod redis_tls;
 mod rest;
-mod secret;
 mod settings;
 mod stop;
 mod store;

@@ -1,20 +1,11 @@
-//! What a client may send that few do, and what it can rely on then (RFC 9110 and 9112), over a bare socket.
+//! Unusual but valid requests (RFC 9110 and 9112), and what a client can rely on then, over a bare socket.
 
-use wrpi_test::{Connection, Response, basic, send};
+use wrpi_test::{Api, BODY, Connection, send};
 
-use crate::api::{Api, BODY};
-
-/// Sends `request` as it is, but for `AUTH`, and reads the answer.
-fn exchange(api: &Api, request: &str) -> (Connection, Response) {
-    let credentials = format!("Authorization: {}", basic(&format!("any:{}", api.password)));
-    let mut connection = Connection::open(&api.address).unwrap();
-    connection.write(&request.replace("AUTH", &credentials)).unwrap();
-    let answer = connection.read(true).unwrap();
-    (connection, answer)
-}
+use crate::support::socket::exchange;
 
 #[test]
-fn every_answer_has_its_date_exactly_once() {
+fn sends_no_header_twice_and_a_date_with_every_response() {
     let (api, _redis) = Api::start(&[]);
     for (method, target, headers, status) in [
         ("GET", "/v0/wrpi", vec![], 200),
@@ -29,7 +20,7 @@ fn every_answer_has_its_date_exactly_once() {
         let answer = api.send(method, target, &headers);
         assert_eq!(answer.status, status, "{method} {target}");
         for (name, _) in &answer.headers {
-            assert!(answer.header(name).is_some(), "no header comes twice");
+            assert!(answer.header(name).is_some(), "{name}");
         }
         assert!(answer.header("date").unwrap().ends_with(" GMT"));
     }
@@ -37,18 +28,19 @@ fn every_answer_has_its_date_exactly_once() {
 }
 
 #[test]
-fn who_expects_100_continue_gets_the_answer_without_sending_the_body() {
+fn answers_expect_100_continue_without_waiting_for_the_body() {
     let (api, _redis) = Api::start(&[]);
     let request = "POST /v0/wrpi HTTP/1.1\r\nHost: test\r\nAUTH\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n";
-    let (mut connection, answer) = exchange(&api, request);
-    assert_eq!(answer.status, 405);
-    assert!(connection.is_closed(), "what follows could be taken for the body");
-    let (_, answer) = exchange(&api, "GET /v0/wrpi HTTP/1.1\r\nHost: test\r\nAUTH\r\nExpect: 100-continue\r\n\r\n");
+    let mut connection = Connection::open(&api.address).unwrap();
+    assert_eq!(exchange(&mut connection, &api, request).status, 405);
+    assert!(connection.is_closed(), "the next bytes could be the body");
+    let request = "GET /v0/wrpi HTTP/1.1\r\nHost: test\r\nAUTH\r\nExpect: 100-continue\r\n\r\n";
+    let answer = exchange(&mut Connection::open(&api.address).unwrap(), &api, request);
     assert_eq!((answer.status, answer.body.as_str()), (200, BODY));
 }
 
 #[test]
-fn ranges_and_what_is_accepted_do_not_change_the_answer() {
+fn ignores_ranges_preconditions_and_accept_headers() {
     let (api, _redis) = Api::start(&[]);
     for header in [
         ("Range", "bytes=0-3"),
@@ -68,7 +60,7 @@ fn ranges_and_what_is_accepted_do_not_change_the_answer() {
 }
 
 #[test]
-fn paths_are_compared_byte_by_byte_and_queries_are_ignored() {
+fn compares_paths_byte_by_byte_and_ignores_queries() {
     let (api, _redis) = Api::start(&[]);
     for (target, status) in [
         ("/v0/wrpi", 200),
@@ -89,7 +81,7 @@ fn paths_are_compared_byte_by_byte_and_queries_are_ignored() {
 }
 
 #[test]
-fn a_target_may_be_absolute_as_proxies_send_it() {
+fn accepts_absolute_targets_as_proxies_send_them() {
     let (api, _redis) = Api::start(&[]);
     for (target, status) in [
         ("http://wrpi.example.com/v0/wrpi", 200),
@@ -102,21 +94,24 @@ fn a_target_may_be_absolute_as_proxies_send_it() {
 }
 
 #[test]
-fn a_client_may_close_the_connection_or_ask_for_it() {
+fn keeps_a_connection_until_the_client_asks_to_close_it() {
     let (api, _redis) = Api::start(&[]);
-    let (mut connection, answer) =
-        exchange(&api, "GET /v0/wrpi HTTP/1.1\r\nHost: test\r\nAUTH\r\nConnection: close\r\n\r\n");
+    let mut connection = Connection::open(&api.address).unwrap();
+    for (credentials, status) in [("AUTH", 200), ("Authorization: none", 401), ("AUTH", 200)] {
+        let request = format!("GET /v0/wrpi HTTP/1.1\r\nHost: test\r\n{credentials}\r\n\r\n");
+        let answer = exchange(&mut connection, &api, &request);
+        assert_eq!((answer.status, answer.header("connection")), (status, None));
+    }
+    let request = "GET /v0/wrpi HTTP/1.1\r\nHost: test\r\nAUTH\r\nConnection: close\r\n\r\n";
+    let answer = exchange(&mut connection, &api, request);
     assert_eq!((answer.body.as_str(), answer.header("connection")), (BODY, Some("close")));
     assert!(connection.is_closed());
-    let (mut connection, answer) = exchange(&api, "GET /v0/wrpi HTTP/1.1\r\nHost: test\r\nAUTH\r\n\r\n");
-    assert_eq!((answer.body.as_str(), answer.header("connection")), (BODY, None));
-    assert_eq!(connection.request("GET", "/", &[]).unwrap().status, 200);
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_their_order() {
+fn answers_pipelined_requests_in_order() {
     let (api, _redis) = Api::start(&[]);
-    let credentials = basic(&format!("any:{}", api.password));
+    let credentials = api.credentials();
     let mut connection = Connection::open(&api.address).unwrap();
     let rows = [
         ("GET", "/v0/wrpi", "X: x", 200),

@@ -1,21 +1,13 @@
-//! The metrics: what is counted, under which bounded labels, and what there is no sample of.
+//! The metrics: what they count, and their bounded labels.
 
 use std::time::Instant;
 
-use wrpi_test::{Connection, Redis, eventually, send};
+use wrpi_test::{Api, BODY, Connection, Redis, TIMESTAMP, VALUE, eventually, send};
 
-use crate::api::{Api, BODY, TIMESTAMP, VALUE};
-
-/// The samples of a metric, with their labels, in the order of the text.
-fn samples(api: &Api, name: &str) -> Vec<(String, String)> {
-    let metrics = api.metrics();
-    let samples = metrics.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' '));
-    let own = samples.filter(|(labels, _)| labels.is_empty() || labels.starts_with('{'));
-    own.map(|(labels, value)| (labels.to_owned(), value.to_owned())).collect()
-}
+use crate::support::metrics::samples;
 
 #[test]
-fn every_metric_has_its_name_and_type() {
+fn has_every_metric_with_its_type() {
     let (api, _redis) = Api::start(&[]);
     let metrics = api.metrics();
     for (name, kind) in [
@@ -45,10 +37,17 @@ fn every_metric_has_its_name_and_type() {
     }
     let answer = send(&api.admin, "GET", "/metrics", &[]);
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4"));
+    assert!(!metrics.contains("wrpi_tls_"), "metrics of a certificate that is not configured: {metrics}");
+    let commit = option_env!("WRPI_COMMIT").unwrap_or("unknown");
+    let labels = format!(r#"{{commit="{commit}",version="{}"}}"#, env!("CARGO_PKG_VERSION"));
+    assert_eq!(samples(&api, "wrpi_build_info"), [(labels, "1".to_owned())]);
+    for name in ["process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds", "process_threads"] {
+        assert!(api.metric(name).parse::<f64>().unwrap() > 0.0, "{name}");
+    }
 }
 
 #[test]
-fn requests_are_counted_by_labels_that_no_client_can_make_up() {
+fn counts_requests_by_labels_that_clients_cannot_invent() {
     let redis = Redis::start();
     let api = Api::follow(&redis, &[]);
     let began = Instant::now();
@@ -104,7 +103,7 @@ fn requests_are_counted_by_labels_that_no_client_can_make_up() {
             api.metric(&format!(r#"http_request_duration_seconds_{part}{{route="{route}"{more}}}"#))
         };
         assert_eq!(of_route("count", ""), count, "{route}");
-        // One request came after the other.
+        // The requests did not overlap.
         let seconds: f64 = of_route("sum", "").parse().unwrap();
         assert!(seconds > 0.0 && seconds < began.elapsed().as_secs_f64(), "{seconds}");
         for bound in ["0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "+Inf"] {
@@ -115,7 +114,7 @@ fn requests_are_counted_by_labels_that_no_client_can_make_up() {
 }
 
 #[test]
-fn there_is_no_sample_of_a_reading_that_is_not_there() {
+fn has_no_sample_of_a_reading_before_the_first_one() {
     let redis = Redis::start();
     let api = Api::follow(&redis, &[]);
     eventually(|| api.metric("wrpi_store_up"), |up| up == "1");
@@ -138,24 +137,13 @@ fn there_is_no_sample_of_a_reading_that_is_not_there() {
 }
 
 #[test]
-fn a_process_says_what_it_is() {
-    let (api, _redis) = Api::start(&[]);
-    let commit = option_env!("WRPI_COMMIT").unwrap_or("unknown");
-    let labels = format!(r#"{{commit="{commit}",version="{}"}}"#, env!("CARGO_PKG_VERSION"));
-    assert_eq!(samples(&api, "wrpi_build_info"), [(labels, "1".to_owned())]);
-    for name in ["process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds", "process_threads"] {
-        assert!(api.metric(name).parse::<f64>().unwrap() > 0.0, "{name}");
-    }
-}
-
-#[test]
-fn open_connections_are_counted_by_listener() {
+fn counts_open_connections_by_listener() {
     let (api, _redis) = Api::start(&[]);
     let of = |listener: &str| api.metric(&format!(r#"http_connections_active{{listener="{listener}"}}"#));
     let mut open: Vec<_> = (0..3).map(|_| Connection::open(&api.address).unwrap()).collect();
     open.iter_mut().for_each(|connection| assert_eq!(connection.request("GET", "/", &[]).unwrap().status, 200));
     eventually(|| of("public"), |count| count == "3");
-    // The one that asks.
+    // The connection of this request.
     eventually(|| of("admin"), |count| count == "1");
     drop(open);
     eventually(|| of("public"), |count| count == "0");

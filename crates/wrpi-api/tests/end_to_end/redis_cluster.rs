@@ -1,34 +1,26 @@
-//! Redis in cluster mode: one shard works, with less; more than one is refused in words that say what to do.
+//! Redis in cluster mode: the API works with one shard, within limits, and refuses several with advice.
 
-use wrpi_test::{Redis, Reply, Scripted, eventually};
+use wrpi_test::{Api, BODY, Redis, Reply, Scripted, TIMESTAMP, VALUE, eventually};
 
-use crate::api::{Api, BODY, TIMESTAMP, VALUE};
+use crate::support::feed::{LOST, NO_HEARTBEAT, NO_READING, PUSHED, REJECTED, write_one_by_one};
 
-const NO_HEARTBEAT: (&str, &str) = ("REDIS_HEARTBEAT", "60m");
 const NOT_ATOMIC: &str = "Redis refuses both keys in one command; using one command per key, which is not atomic";
-const LOST: &str = "store lost, retrying";
-
-/// Writes both keys as the Python updater does, which is how a cluster takes them.
-fn write(redis: &Redis, value: &str, calculated_at: &str) {
-    redis.cli(&["SET", "wrpi-latest", value]);
-    redis.cli(&["SET", "wrpi-timestamp", calculated_at]);
-}
 
 #[test]
-fn a_cluster_of_one_shard_is_followed_by_pushes_and_its_limit_is_told_once() {
+fn follows_a_cluster_of_one_shard_by_pushes_and_logs_its_limit_once() {
     let redis = Redis::start_cluster(&[]);
-    write(&redis, VALUE, TIMESTAMP);
+    write_one_by_one(&redis, VALUE, TIMESTAMP);
     let mut api = Api::follow(&redis, &[NO_HEARTBEAT]);
     api.serves(BODY);
-    api.service.logged("store connected, changes are pushed");
+    api.service.logged(PUSHED);
     for n in 1..10 {
         let value = format!("{n}.000");
-        write(&redis, &value, &format!("2021-02-20T18:07:0{n}"));
+        write_one_by_one(&redis, &value, &format!("2021-02-20T18:07:0{n}"));
         api.serves(&format!(r#"{{"latest_value":{value},"latest_calculation_at":"2021-02-20T18:07:0{n}+0000"}}"#));
     }
     redis.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     eventually(|| api.metric("wrpi_store_reconnects_total"), |count| count != "0");
-    write(&redis, "10.000", TIMESTAMP);
+    write_one_by_one(&redis, "10.000", TIMESTAMP);
     api.serves_value("10.000");
     let entry = api.service.logged(NOT_ATOMIC);
     assert!(entry["error"].as_str().unwrap().to_uppercase().contains("CROSSSLOT"), "{entry}");
@@ -36,18 +28,18 @@ fn a_cluster_of_one_shard_is_followed_by_pushes_and_its_limit_is_told_once() {
 }
 
 #[test]
-fn what_is_no_reading_is_told_of_a_cluster_as_of_any_redis() {
+fn rejects_bad_readings_of_a_cluster() {
     let redis = Redis::start_cluster(&[]);
     let mut api = Api::follow(&redis, &[NO_HEARTBEAT]);
-    api.service.logged("no reading in this database; check that REDIS_DB matches the updater's");
+    api.service.logged(NO_READING);
     redis.cli(&["SET", "wrpi-timestamp", TIMESTAMP]);
     redis.cli(&["LPUSH", "wrpi-latest", "1"]);
-    let entry = api.service.logged("reading rejected, keeping the last good one");
+    let entry = api.service.logged(REJECTED);
     assert_eq!(entry["error"], "wrpi-latest is missing or not a string, but the other key exists");
 }
 
 #[test]
-fn a_cluster_of_more_shards_is_refused_with_what_to_do() {
+fn refuses_a_cluster_of_several_shards_with_advice() {
     let second = Redis::start_cluster(&[]);
     let slot = second.cli(&["CLUSTER", "KEYSLOT", "wrpi-timestamp"]);
     let first = Redis::start_cluster(&[&slot]);
@@ -56,7 +48,7 @@ fn a_cluster_of_more_shards_is_refused_with_what_to_do() {
         api.service.printed(|line| (line.contains(LOST) && line.contains(expected)).then_some(()));
         assert_eq!(api.get().status, 503);
     };
-    // A slot that no shard serves, and then one that another shard does.
+    // First no shard serves the slot, then another shard does.
     lost(&mut Api::follow(&first, &[]));
     second.cli(&["CLUSTER", "FLUSHSLOTS"]);
     second.cli(&["CLUSTER", "ADDSLOTS", &slot]);
@@ -68,7 +60,7 @@ fn a_cluster_of_more_shards_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_database_other_than_0_is_refused_with_what_to_do() {
+fn refuses_a_database_other_than_0_of_a_cluster_with_advice() {
     let redis = Redis::start_cluster(&[]);
     let mut api = Api::follow(&redis, &[("REDIS_DB", "1")]);
     let entry = api.service.logged(LOST);
@@ -76,7 +68,7 @@ fn a_database_other_than_0_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_proxy_that_refuses_both_keys_in_its_own_words_is_read_key_by_key() {
+fn reads_key_by_key_if_a_proxy_refuses_both_keys_in_any_words() {
     let redis = Redis::start();
     redis.write(VALUE, TIMESTAMP);
     for refusal in ["-ERR 'MGET' command keys must in same slot", "-ERR unknown command 'MGET'", "-CROSSSLOT no"] {

@@ -1,40 +1,18 @@
-//! What a Redis must be able to do, and what is lost where it cannot: docs/redis.md names these tests.
+//! What Redis must be able to do, and what is lost if it cannot: docs/redis.md names these tests.
 
 use std::io::Write;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use wrpi_test::{Redis, Reply, Scripted, random_password};
+use wrpi_test::{Api, BODY, Redis, Reply, Scripted, TIMESTAMP, VALUE, random_password};
 
-use crate::api::{Api, BODY, TIMESTAMP, VALUE};
-
-const PUSHED: &str = "store connected, changes are pushed";
-const POLLED: &str = "store connected, but it refuses to push changes; polling every second";
-const LOST: &str = "store lost, retrying";
-/// So long that only a push or polling can bring a change in time.
-const NO_HEARTBEAT: (&str, &str) = ("REDIS_HEARTBEAT", "60m");
-
-/// A Redis that holds [`VALUE`] and [`TIMESTAMP`].
-fn start(arguments: &[&str]) -> Redis {
-    let redis = Redis::start_with(arguments);
-    redis.write(VALUE, TIMESTAMP);
-    redis
-}
-
-/// An API that follows `redis` through `script`.
-fn follow(redis: &Redis, script: &Scripted, more: &[(&str, &str)]) -> Api {
-    let port = script.port().to_string();
-    Api::follow(redis, &[&[("REDIS_PORT", port.as_str()), NO_HEARTBEAT], more].concat())
-}
-
-/// The error that the log gives with the first `message`.
-fn error(api: &mut Api, message: &str) -> String {
-    api.service.logged(message)["error"].as_str().unwrap().to_owned()
-}
+use crate::support::feed::{
+    LOST, NO_HEARTBEAT, POLLED, PUSHED, follow_script as follow, logged_error as error, redis_with_reading as start,
+};
 
 #[test]
-fn a_redis_that_refuses_to_push_in_whatever_words_is_polled() {
+fn polls_a_redis_that_refuses_pushes_in_any_words() {
     let redis = start(&[]);
     for (command, refusal) in [
         ("HELLO", "-NOPROTO unsupported protocol version"),
@@ -66,7 +44,7 @@ fn a_redis_that_refuses_to_push_in_whatever_words_is_polled() {
 }
 
 #[test]
-fn a_redis_that_hangs_up_when_it_is_asked_to_push_is_polled_until_it_does_not() {
+fn polls_a_redis_that_disconnects_until_it_accepts_pushes() {
     let redis = start(&[]);
     for command in ["HELLO", "CLIENT"] {
         let hangs_up = Arc::new(AtomicBool::new(true));
@@ -88,7 +66,7 @@ fn a_redis_that_hangs_up_when_it_is_asked_to_push_is_polled_until_it_does_not() 
 }
 
 #[test]
-fn a_redis_without_hello_or_client_is_polled() {
+fn polls_a_redis_without_hello_or_client() {
     for command in ["HELLO", "CLIENT"] {
         let redis = start(&["--rename-command", command, ""]);
         let mut api = Api::follow(&redis, &[NO_HEARTBEAT]);
@@ -99,7 +77,7 @@ fn a_redis_without_hello_or_client_is_polled() {
 }
 
 #[test]
-fn a_redis_that_promises_pushes_and_sends_none_is_read_at_the_heartbeat() {
+fn reads_at_the_heartbeat_if_promised_pushes_do_not_come() {
     let redis = start(&[]);
     let script =
         Scripted::start(
@@ -115,7 +93,7 @@ fn a_redis_that_promises_pushes_and_sends_none_is_read_at_the_heartbeat() {
 }
 
 #[test]
-fn wrong_credentials_stay_an_error_where_pushes_are_refused_too() {
+fn reports_wrong_credentials_even_if_pushes_are_refused() {
     let (right, wrong) = (random_password(), random_password());
     let redis = Redis::start_with(&["--requirepass", &right]);
     for reply in [Reply::Line("-NOPROTO unsupported protocol version".to_owned()), Reply::HangUp] {
@@ -134,8 +112,8 @@ fn wrong_credentials_stay_an_error_where_pushes_are_refused_too() {
 }
 
 #[test]
-fn what_a_redis_says_before_it_hangs_up_is_told() {
-    // Protected mode, to a client from elsewhere, and a server that is full.
+fn logs_the_error_that_redis_sends_before_it_disconnects() {
+    // Protected mode for a remote client, and a server with too many clients.
     for words in ["DENIED Redis is running in protected mode", "ERR max number of clients reached"] {
         let (listener, redis) = (TcpListener::bind("127.0.0.1:0").unwrap(), Redis::start());
         let port = listener.local_addr().unwrap().port().to_string();
@@ -145,13 +123,13 @@ fn what_a_redis_says_before_it_hangs_up_is_told() {
             }
         });
         let mut api = Api::follow(&redis, &[("REDIS_PORT", &port)]);
-        let (_, told) = words.split_once(' ').unwrap();
-        api.service.printed(|line| (line.contains(LOST) && line.contains(told)).then_some(()));
+        let (_, error) = words.split_once(' ').unwrap();
+        api.service.printed(|line| (line.contains(LOST) && line.contains(error)).then_some(()));
     }
 }
 
 #[test]
-fn each_command_that_an_acl_forbids_costs_what_is_documented() {
+fn loses_what_is_documented_for_each_forbidden_command() {
     let (redis, password) = (start(&[]), random_password());
     let rule = format!(">{password}");
     let user = |commands: &[&str]| {
@@ -184,7 +162,7 @@ fn each_command_that_an_acl_forbids_costs_what_is_documented() {
 }
 
 #[test]
-fn a_database_is_selected_without_pushes_too() {
+fn selects_the_database_without_pushes_too() {
     let redis = Redis::start();
     redis.cli(&["-n", "3", "MSET", "wrpi-latest", VALUE, "wrpi-timestamp", TIMESTAMP]);
     let script = Scripted::start(redis.port(), |given| {
@@ -194,7 +172,7 @@ fn a_database_is_selected_without_pushes_too() {
 }
 
 #[test]
-fn a_replica_is_followed() {
+fn follows_a_replica() {
     let redis = start(&["--repl-diskless-sync-delay", "0"]);
     let replica = Redis::start_with(&["--replicaof", "127.0.0.1", &redis.port().to_string()]);
     let mut api = Api::follow(&replica, &[NO_HEARTBEAT]);
@@ -202,19 +180,4 @@ fn a_replica_is_followed() {
     api.service.logged(PUSHED);
     redis.write("1.000", TIMESTAMP);
     api.serves_value("1.000");
-}
-
-#[test]
-fn every_test_that_the_page_names_exists() {
-    let crates = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let page = std::fs::read_to_string(format!("{crates}/../docs/redis.md")).unwrap();
-    let sources = |file: &str| {
-        let of = |name: &str| std::fs::read_to_string(format!("{crates}/{name}/tests/end_to_end/{file}.rs"));
-        ["wrpi-api", "updater"].map(|name| of(name).unwrap_or_default()).concat()
-    };
-    let named: Vec<_> = page.split('`').filter_map(|code| code.split_once("::")).collect();
-    assert!(named.len() > 20, "{named:?}");
-    for (file, test) in named {
-        assert!(sources(file).contains(&format!("#[test]\nfn {test}()")), "{file}::{test}");
-    }
 }

@@ -1,17 +1,17 @@
 //! Redis over TLS.
 
 use tempfile::NamedTempFile;
-use wrpi_test::{Authority, Redis};
+use wrpi_test::{Api, Authority, BODY, Redis, TIMESTAMP, VALUE};
 
-use crate::api::{Api, BODY, TIMESTAMP, VALUE};
+use crate::support::feed::{LOST, NO_HEARTBEAT, PUSHED};
 
 #[test]
-fn readings_come_over_tls_and_changes_are_pushed() {
+fn follows_redis_over_tls_by_pushes() {
     let mut redis = Redis::start_tls(&Authority::new(), "127.0.0.1");
     redis.write(VALUE, TIMESTAMP);
-    let mut api = Api::follow(&redis, &[("REDIS_HEARTBEAT", "60m")]);
+    let mut api = Api::follow(&redis, &[NO_HEARTBEAT]);
     api.serves(BODY);
-    api.service.logged("store connected, changes are pushed");
+    api.service.logged(PUSHED);
     redis.write("1.000", TIMESTAMP);
     api.serves_value("1.000");
     redis.restart();
@@ -20,7 +20,7 @@ fn readings_come_over_tls_and_changes_are_pushed() {
 }
 
 #[test]
-fn a_redis_that_does_not_prove_who_it_is_is_refused_and_the_log_says_why() {
+fn refuses_a_redis_whose_certificate_it_cannot_verify_and_logs_why() {
     let authority = Authority::new();
     let other = NamedTempFile::new().unwrap();
     std::fs::write(&other, Authority::new().pem()).unwrap();
@@ -36,7 +36,7 @@ fn a_redis_that_does_not_prove_who_it_is_is_refused_and_the_log_says_why() {
     ] {
         redis.write(VALUE, TIMESTAMP);
         let mut api = Api::follow(redis, &variables);
-        let entry = api.service.logged("store lost, retrying");
+        let entry = api.service.logged(LOST);
         let error = entry["error"].as_str().unwrap();
         assert!(error.contains(why) && error.contains(&format!("127.0.0.1:{}/0", redis.port())), "{error}");
         assert_eq!((api.get().status, api.metric("wrpi_store_up").as_str()), (503, "0"));
@@ -44,7 +44,7 @@ fn a_redis_that_does_not_prove_who_it_is_is_refused_and_the_log_says_why() {
 }
 
 #[test]
-fn a_redis_may_have_another_name_if_told_so() {
+fn accepts_a_certificate_for_another_name_if_configured() {
     let redis = Redis::start_tls(&Authority::new(), "redis.example");
     redis.write(VALUE, TIMESTAMP);
     Api::follow(&redis, &[("REDIS_TLS_ANY_NAME", "true")]).serves(BODY);

@@ -1,29 +1,23 @@
-//! Connections at rest: `hyper` gives them back between two requests, and takes them again.
+//! Connections at rest, which `hyper` does not hold.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::Duration;
 
-use wrpi_test::{Connection, PATIENCE, basic};
+use wrpi_test::{Api, BODY, Connection, TIMESTAMP};
 
-use crate::api::{Api, BODY, TIMESTAMP};
+use crate::support::socket::{HIDDEN, connect, request};
 
-/// Longer than a connection must be quiet to be at rest.
+/// After this time without a request, a connection is at rest.
 const PAUSE: Duration = Duration::from_millis(400);
 
-fn head(api: &Api, target: &str) -> String {
-    let credentials = basic(&format!("any:{}", api.password));
-    format!("GET {target} HTTP/1.1\r\nHost: test\r\nAuthorization: {credentials}\r\n\r\n")
-}
-
 #[test]
-fn a_connection_answers_however_long_its_pauses_are() {
+fn answers_requests_after_pauses_of_any_length() {
     let (api, _redis) = Api::start(&[]);
     let mut connection = Connection::open(&api.address).unwrap();
     for pause in [0, 20, 90, 100, 110, 200, 400, 0, 0] {
         sleep(Duration::from_millis(pause));
-        connection.write(&head(&api, "/v0/wrpi").repeat(2)).unwrap();
+        connection.write(&request(&api, "/v0/wrpi").repeat(2)).unwrap();
         for _ in 0..2 {
             assert_eq!(connection.read(true).unwrap().body, BODY, "after {pause} ms");
         }
@@ -31,12 +25,12 @@ fn a_connection_answers_however_long_its_pauses_are() {
 }
 
 #[test]
-fn a_request_may_arrive_in_pieces_after_each_of_which_the_connection_is_quiet() {
+fn answers_a_request_that_arrives_in_pieces_with_long_pauses() {
     let (api, _redis) = Api::start(&[]);
     let mut connection = Connection::open(&api.address).unwrap();
-    let request = head(&api, "/v0/wrpi");
+    let whole = request(&api, "/v0/wrpi");
     for _ in 0..2 {
-        for piece in [&request[..1], &request[1..20], &request[20..request.len() - 1], &request[request.len() - 1..]] {
+        for piece in [&whole[..1], &whole[1..20], &whole[20..whole.len() - 1], &whole[whole.len() - 1..]] {
             sleep(PAUSE);
             connection.write(piece).unwrap();
         }
@@ -45,28 +39,27 @@ fn a_request_may_arrive_in_pieces_after_each_of_which_the_connection_is_quiet() 
 }
 
 #[test]
-fn the_late_rest_of_a_body_is_no_request() {
+fn reads_no_request_from_the_late_rest_of_a_body() {
     let (api, _redis) = Api::start(&[]);
     for (address, target) in [(&api.address, "/v0/wrpi"), (&api.admin, "/livez")] {
         let mut connection = Connection::open(address).unwrap();
-        let hidden = "GET /hidden HTTP/1.1\r\nHost: test\r\n\r\n";
-        let length = hidden.len() + 1;
+        let length = HIDDEN.len() + 1;
         connection
             .write(&format!("POST {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\nx"))
             .unwrap();
         assert_eq!(connection.read(true).unwrap().status, 405);
         sleep(PAUSE);
-        // It may be closed by now.
-        let _closed = connection.write(hidden);
+        // The API may have closed the connection.
+        let _closed = connection.write(HIDDEN);
         assert!(connection.read(true).is_err(), "{target}");
     }
 }
 
 #[test]
-fn a_stream_follows_what_was_asked_for_before_it() {
+fn streams_after_pipelined_requests() {
     let (api, redis) = Api::start(&[]);
     let mut connection = Connection::open(&api.address).unwrap();
-    connection.write(&[head(&api, "/v0/wrpi").repeat(3), head(&api, "/v0/wrpi/stream")].concat()).unwrap();
+    connection.write(&[request(&api, "/v0/wrpi").repeat(3), request(&api, "/v0/wrpi/stream")].concat()).unwrap();
     for _ in 0..3 {
         assert_eq!(connection.read(true).unwrap().body, BODY);
     }
@@ -77,11 +70,10 @@ fn a_stream_follows_what_was_asked_for_before_it() {
 }
 
 #[test]
-fn an_http_1_0_stream_has_no_chunks() {
+fn streams_over_http_1_0_without_chunks() {
     let (api, redis) = Api::start(&[]);
-    let mut socket = TcpStream::connect(&api.address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket.write_all(head(&api, "/v0/wrpi/stream").replace("HTTP/1.1", "HTTP/1.0").as_bytes()).unwrap();
+    let mut socket = connect(&api.address);
+    socket.write_all(request(&api, "/v0/wrpi/stream").replace("HTTP/1.1", "HTTP/1.0").as_bytes()).unwrap();
     let mut text = String::new();
     let mut read_until = |end: &str| {
         while !text.ends_with(end) {

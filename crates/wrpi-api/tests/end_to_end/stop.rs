@@ -1,26 +1,24 @@
-//! SIGTERM: not ready, no new connection, every request answered, exit code 0.
+//! SIGTERM: the API is not ready, accepts no connection, answers every request and exits with code 0.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use wrpi_test::{Connection, basic, eventually, send};
+use wrpi_test::{Api, Connection, eventually, send, terminate_at_settings};
 
-use crate::api::{Api, BODY};
+use crate::support::load::request_until_closed;
+use crate::support::socket;
 
 const CLIENTS: usize = 16;
-/// While it stops, the API keeps an idle connection open for this long: a request may be on its way.
-const GRACE: Duration = Duration::from_secs(1);
 
 #[test]
-fn no_request_fails_when_it_stops_under_load() {
+fn loses_no_request_under_load() {
     let (mut api, _redis) = Api::start(&[]);
     let answered = [(); CLIENTS].map(|()| AtomicUsize::new(0));
     thread::scope(|scope| {
         for answered in &answered {
-            scope.spawn(|| ask_until_told_to_close(&api, answered));
+            scope.spawn(|| request_until_closed(&api, answered));
         }
         let least = || answered.iter().map(|count| count.load(Ordering::Relaxed)).min();
         eventually(least, |least| *least >= Some(100));
@@ -29,33 +27,8 @@ fn no_request_fails_when_it_stops_under_load() {
     assert_eq!(api.service.wait().code(), Some(0));
 }
 
-/// Asks on one connection, one request after the other, and counts the answers.
-fn ask_until_told_to_close(api: &Api, answered: &AtomicUsize) {
-    let credentials = basic(&format!("any:{}", api.password));
-    let mut last_use = Instant::now();
-    let mut connection = Connection::open(&api.address).unwrap();
-    loop {
-        let asked = Instant::now();
-        match connection.request("GET", "/v0/wrpi", &[("Authorization", &credentials)]) {
-            Ok(answer) => {
-                assert_eq!((answer.status, answer.body.as_str()), (200, BODY));
-                answered.fetch_add(1, Ordering::Relaxed);
-                if answer.header("connection") == Some("close") {
-                    return;
-                }
-            }
-            Err(error) => {
-                // If this thread did not run for that long, the connection was idle.
-                assert!(last_use.elapsed() >= GRACE, "a request was not answered: {error}");
-                return;
-            }
-        }
-        last_use = asked;
-    }
-}
-
 #[test]
-fn a_request_under_way_is_answered_and_new_ones_are_not_taken() {
+fn answers_an_unfinished_request_and_accepts_no_connection() {
     let (mut api, _redis) = Api::start(&[]);
     let mut slow = Connection::open(&api.address).unwrap();
     assert_eq!(slow.request("GET", "/", &[]).unwrap().status, 200);
@@ -74,10 +47,10 @@ fn a_request_under_way_is_answered_and_new_ones_are_not_taken() {
 }
 
 #[test]
-fn requests_that_wait_to_be_accepted_are_answered() {
+fn answers_requests_on_connections_that_are_not_accepted_yet() {
     let (mut api, _redis) = Api::start(&[]);
     api.service.pause();
-    let mut waiting: Vec<_> = (0..300).map(|_| TcpStream::connect(&api.address).unwrap()).collect();
+    let mut waiting: Vec<_> = (0..150).map(|_| socket::connect(&api.address)).collect();
     for stream in &mut waiting {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     }
@@ -92,7 +65,7 @@ fn requests_that_wait_to_be_accepted_are_answered() {
 }
 
 #[test]
-fn idle_connections_do_not_hold_it_up() {
+fn does_not_wait_for_idle_connections() {
     let (mut api, _redis) = Api::start(&[]);
     let mut idle = Connection::open(&api.address).unwrap();
     assert_eq!(idle.request("GET", "/", &[]).unwrap().status, 200);
@@ -105,8 +78,8 @@ fn idle_connections_do_not_hold_it_up() {
 }
 
 #[test]
-fn signals_are_handled_before_the_settings_are_read() {
+fn handles_signals_before_it_reads_the_settings() {
     let variables = [("REDIS_PORT", "1"), ("LISTEN_ADDR", "127.0.0.1:0"), ("ADMIN_ADDR", "127.0.0.1:0")];
-    let code = wrpi_test::terminate_at_settings(env!("CARGO_BIN_EXE_wrpi-api"), "APP_PASSWORD_FILE", &variables);
+    let code = terminate_at_settings(env!("CARGO_BIN_EXE_wrpi-api"), "APP_PASSWORD_FILE", &variables);
     assert_eq!(code, Some(0));
 }

@@ -1,26 +1,13 @@
-//! Whatever happens to the store, a reading once known is served, and the store is found again.
+//! Whatever happens to the store, the API serves the last reading and reconnects.
 
 use std::net::TcpListener;
 
-use wrpi_test::{Proxy, Redis, eventually, random_password, send};
+use wrpi_test::{Api, BODY, Redis, TIMESTAMP, VALUE, eventually, random_password, send};
 
-use crate::api::{Api, BODY, TIMESTAMP, VALUE};
-
-const LOST: &str = "store lost, retrying";
-const FOUND: &str = "store connected, changes are pushed";
-
-/// Waits until the API knows whether the store is `up`, while it serves [`BODY`] and stays ready.
-fn knows_store(api: &Api, up: bool) {
-    let serve = || {
-        assert_eq!(api.get().body, BODY);
-        assert_eq!(send(&api.admin, "GET", "/readyz", &[]).status, 200);
-        api.metric("wrpi_store_up")
-    };
-    eventually(serve, |now| now == if up { "1" } else { "0" });
-}
+use crate::support::feed::{LOST, NO_READING, PUSHED as FOUND, knows_store, start_behind_proxy};
 
 #[test]
-fn redis_killed_and_started_again() {
+fn serves_the_last_reading_while_redis_is_killed_and_restarted() {
     let (mut api, mut redis) = Api::start(&[]);
     redis.kill();
     knows_store(&api, false);
@@ -30,7 +17,7 @@ fn redis_killed_and_started_again() {
     api.serves_value("1.000");
     let entry = api.service.logged(LOST);
     assert!(entry["error"].as_str().unwrap().contains(&format!("127.0.0.1:{}/0", redis.port())), "{entry}");
-    // A machine that holds a connection up for a second loses it once more: however often, each is logged once.
+    // A busy machine may lose the connection more than once. Each loss is logged once.
     let counts = || {
         let reconnects: usize = api.metric("wrpi_store_reconnects_total").parse().unwrap();
         (reconnects, api.service.count_logged(LOST), api.service.count_logged(FOUND))
@@ -39,7 +26,7 @@ fn redis_killed_and_started_again() {
 }
 
 #[test]
-fn redis_paused_without_a_word() {
+fn serves_the_last_reading_while_redis_hangs() {
     let (api, redis) = Api::start(&[("REDIS_HEARTBEAT", "100ms")]);
     redis.pause();
     knows_store(&api, false);
@@ -49,18 +36,8 @@ fn redis_paused_without_a_word() {
     api.serves_value("1.000");
 }
 
-/// An API that serves [`BODY`] and follows Redis through a proxy, with nothing but pushes.
-fn start_behind_proxy() -> (Api, Redis, Proxy) {
-    let redis = Redis::start();
-    redis.write(VALUE, TIMESTAMP);
-    let proxy = Proxy::start(redis.port());
-    let api = Api::follow(&redis, &[("REDIS_PORT", &proxy.port().to_string()), ("REDIS_HEARTBEAT", "60m")]);
-    api.serves(BODY);
-    (api, redis, proxy)
-}
-
 #[test]
-fn a_connection_that_died_without_a_word_is_missed_and_replaced() {
+fn replaces_a_connection_that_died_silently() {
     let (api, redis, proxy) = start_behind_proxy();
     proxy.silence();
     redis.write("1.000", TIMESTAMP);
@@ -68,17 +45,17 @@ fn a_connection_that_died_without_a_word_is_missed_and_replaced() {
 }
 
 #[test]
-fn redis_flushed() {
+fn serves_the_last_reading_after_redis_is_flushed() {
     let (mut api, redis) = Api::start(&[]);
     redis.cli(&["FLUSHALL"]);
-    api.service.logged("no reading in this database; check that REDIS_DB matches the updater's");
+    api.service.logged(NO_READING);
     knows_store(&api, true);
     redis.write("1.000", TIMESTAMP);
     api.serves_value("1.000");
 }
 
 #[test]
-fn the_api_started_before_redis() {
+fn waits_for_redis_if_it_starts_first() {
     let mut redis = Redis::start();
     redis.kill();
     let mut api = Api::follow(&redis, &[]);
@@ -92,7 +69,7 @@ fn the_api_started_before_redis() {
 }
 
 #[test]
-fn a_store_that_accepts_and_hangs_up_is_tried_for_ever_and_logged_once() {
+fn retries_a_store_that_disconnects_and_logs_it_once() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let redis = Redis::start();
@@ -106,7 +83,7 @@ fn a_store_that_accepts_and_hangs_up_is_tried_for_ever_and_logged_once() {
 }
 
 #[test]
-fn a_wrong_redis_password_is_told_and_not_shown() {
+fn logs_a_wrong_redis_password_without_showing_it() {
     let password = random_password();
     let redis = Redis::start_with(&["--requirepass", &random_password()]);
     let mut api = Api::follow(&redis, &[("REDIS_PASS", &password)]);
@@ -116,11 +93,11 @@ fn a_wrong_redis_password_is_told_and_not_shown() {
 }
 
 #[test]
-fn each_cause_of_a_loss_is_told_once() {
+fn logs_each_cause_of_a_loss_once() {
     let ((api, redis, proxy), password) = (start_behind_proxy(), random_password());
     redis.cli(&["CONFIG", "SET", "requirepass", &password]);
     proxy.cut();
-    // Since the store was last found: how the connection ended, and why there is no other.
+    // Since the last connection: why it ended, and why no other could be opened.
     let causes = || {
         let output = api.service.output();
         let since = output.iter().rposition(|line| line.contains(FOUND)).unwrap_or(0);

@@ -1,12 +1,12 @@
-//! Nothing dies silently: a task that panics ends the process, which says so.
+//! No task dies silently: its panic ends the process with a log line.
 
 use wrpi_test::{Authority, Redis, Service, random_password};
 
-use crate::https::HOST;
-use crate::secret::Secret;
+use crate::support::https::HOST;
+use crate::support::secret::Secret;
 
 #[test]
-fn a_task_that_panics_ends_the_process_with_an_error() {
+fn ends_the_process_with_an_error_if_a_task_panics() {
     let redis = Redis::start();
     let secret = Secret::mount(&Authority::new().issue(HOST));
     for task in ["feed", "renderer", "public listener", "TLS listener", "certificate reload", "admin listener"] {

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use wrpi_core::store;
-use wrpi_test::Redis;
+use wrpi_test::{Api, Redis};
 
-use crate::api::Api;
+use crate::support::feed::NO_HEARTBEAT;
 
 #[test]
-fn what_the_updater_stores_is_served() {
+fn serves_what_the_updater_stores() {
     let redis = Redis::start();
-    let api = Api::follow(&redis, &[("REDIS_HEARTBEAT", "60m")]);
+    let api = Api::follow(&redis, &[NO_HEARTBEAT]);
     let settings = store::Settings {
         host: "127.0.0.1".into(),
         port: redis.port(),

@@ -1,4 +1,4 @@
-//! A Secret as Kubernetes mounts it: files that are links through `..data`, which is swapped when they change.
+//! A Secret as Kubernetes mounts it: its files are links through `..data`, which is replaced when the Secret changes.
 
 use std::fs::{create_dir, remove_dir_all, rename, write};
 use std::os::unix::fs::symlink;
@@ -23,7 +23,7 @@ impl Secret {
         secret
     }
 
-    /// Puts another pair in its place, at once.
+    /// Replaces the pair in one step.
     pub(crate) fn replace(&self, pair: &Pair) {
         let version = self.version.fetch_add(1, Ordering::Relaxed);
         let name = |version| format!("..{version}");
@@ -38,12 +38,12 @@ impl Secret {
         }
     }
 
-    /// Takes the files away.
+    /// Removes the files.
     pub(crate) fn remove(&self) {
         std::fs::remove_file(self.path("..data")).unwrap();
     }
 
-    /// Where the file `name` is.
+    /// The path of the file `name`.
     pub(crate) fn path(&self, name: &str) -> String {
         self.directory.path().join(name).display().to_string()
     }

@@ -1,4 +1,4 @@
-//! HTTP/2 frame by frame (RFC 9113), to send what no library would.
+//! HTTP/2 frame by frame (RFC 9113), to send what no library sends.
 
 use std::io::{Read, Write};
 
@@ -6,19 +6,19 @@ use wrpi_test::basic;
 
 /// Types of frames (section 6).
 pub(crate) const DATA: u8 = 0;
-pub(crate) const HEADERS: u8 = 1;
+const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
-pub(crate) const GOAWAY: u8 = 7;
-pub(crate) const CONTINUATION: u8 = 9;
+const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
 /// Flags of HEADERS.
-pub(crate) const END_STREAM: u8 = 1;
+const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
-/// Settings: how many streams may be open at once, and how much may be sent on a stream unasked.
+/// Settings: how many streams may be open at once, and how many bytes may be sent on a stream.
 const MAX_CONCURRENT_STREAMS: u8 = 3;
 const INITIAL_WINDOW_SIZE: u8 = 4;
-/// GET, https, / by their numbers, and an authority (RFC 7541).
+/// GET, https and / as entries of the static table, and an authority (RFC 7541).
 pub(crate) const INDEX: &[u8] = b"\x82\x87\x84\x41\x04test";
 
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -26,12 +26,12 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// What a client begins with.
+/// The first bytes of a client.
 pub(crate) fn opening() -> Vec<u8> {
     [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(SETTINGS, 0, 0, &[]).as_slice()].concat()
 }
 
-/// Begins a connection, and gives how many streams the server accepts on it at once.
+/// Begins a connection and returns the number of concurrent streams that the server accepts.
 pub(crate) fn begin(stream: &mut (impl Read + Write)) -> u32 {
     stream.write_all(&opening()).unwrap();
     let settings = next(SETTINGS, stream).unwrap();
@@ -40,29 +40,29 @@ pub(crate) fn begin(stream: &mut (impl Read + Write)) -> u32 {
     u32::from_be_bytes(max[2..].try_into().unwrap())
 }
 
-/// Allows so many bytes on each stream unasked.
+/// Allows `size` bytes on each stream.
 pub(crate) fn window(size: u32) -> Vec<u8> {
     frame(SETTINGS, 0, 0, &[&[0, INITIAL_WINDOW_SIZE], size.to_be_bytes().as_slice()].concat())
 }
 
-/// The numbers of a client's streams.
+/// The IDs of a client's first `count` streams.
 pub(crate) fn streams(count: u32) -> impl Iterator<Item = u32> {
     (0..count).map(|n| 2 * n + 1)
 }
 
-/// A whole request with these header fields.
+/// A request with these header fields and no body.
 pub(crate) fn get(stream: u32, fields: &[u8]) -> Vec<u8> {
     frame(HEADERS, END_STREAM | END_HEADERS, stream, fields)
 }
 
-/// The header fields of a GET of `path` with a password.
+/// The header fields of a GET of `path` with `password`.
 pub(crate) fn authorized(path: &str, password: &str) -> Vec<u8> {
     let literal = |name: &[u8], value: &str| [name, &[u8::try_from(value.len()).unwrap()], value.as_bytes()].concat();
     let credentials = basic(&format!("any:{password}"));
     [b"\x82\x87\x41\x04test", literal(b"\x04", path).as_slice(), &literal(b"\x0f\x08", &credentials)].concat()
 }
 
-/// The payload of the next frame of this kind.
+/// The payload of the next frame of `kind`.
 pub(crate) fn next(kind: u8, from: &mut impl Read) -> std::io::Result<Vec<u8>> {
     loop {
         let mut head = [0; 9];
@@ -75,4 +75,33 @@ pub(crate) fn next(kind: u8, from: &mut impl Read) -> std::io::Result<Vec<u8>> {
             return Ok(payload);
         }
     }
+}
+
+/// Requests that are cancelled at once (CVE-2023-44487).
+pub(crate) fn rapid_reset() -> Vec<u8> {
+    let cancel = 8_u32.to_be_bytes();
+    streams(1_000).flat_map(|stream| [get(stream, INDEX), frame(RST_STREAM, 0, stream, &cancel)].concat()).collect()
+}
+
+/// A head that never ends (CVE-2024-27316).
+pub(crate) fn endless_head() -> Vec<u8> {
+    let field = [b"\0\x01x\x64".as_slice(), &[b'x'; 100]].concat();
+    let more = frame(CONTINUATION, 0, 1, &field.repeat(100));
+    [frame(HEADERS, END_STREAM, 1, INDEX), more.repeat(8)].concat()
+}
+
+/// As many concurrent requests as the server accepts, whose responses it may not send.
+pub(crate) fn requests_without_window(max_streams: u32) -> Vec<u8> {
+    [window(0), streams(max_streams).flat_map(|stream| get(stream, INDEX)).collect()].concat()
+}
+
+/// Sends the `frames` for the number of streams that the server accepts, and waits for the code with which the server
+/// ends the connection.
+pub(crate) fn code_of_end(mut stream: impl Read + Write, frames: impl Fn(u32) -> Vec<u8>) -> u8 {
+    let max_streams = begin(&mut stream);
+    // The server may end the connection before it has read everything.
+    let _ended_early = stream.write_all(&frames(max_streams));
+    let payload = next(GOAWAY, &mut stream).unwrap();
+    let _rest = stream.read_to_end(&mut Vec::new());
+    payload[7]
 }

@@ -1,3 +1,0 @@
-//! A running API.
-
-pub(crate) use wrpi_test::{Api, BODY, TIMESTAMP, VALUE};
