@@ -3,8 +3,8 @@
 //! Each event is rendered once for all streams. A client that reads slowly misses readings and gets the latest one next,
 //! so it takes no memory and delays no other client.
 //!
-//! Over HTTP/1.1, `hyper` sends the head and the first event. The server sends the rest itself, as chunks (RFC 9112,
-//! section 7.1).
+//! Over HTTP/1, `hyper` sends the head and the first event. The server sends the rest itself, over HTTP/1.1 as chunks
+//! (RFC 9112, section 7.1).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{iter, poll_fn, unfold};
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{Stream, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Version};
 use hyper::body::Bytes;
@@ -61,8 +61,8 @@ pub(super) async fn stream(
     // no-transform: a proxy that compresses the response would delay events to fill its buffer.
     let headers =
         [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store, no-transform"), (X_ACCEL_BUFFERING, "no")];
-    let body = if version == Version::HTTP_11 {
-        Body::from_stream(events.handed_over(connection))
+    let body = if version < Version::HTTP_2 {
+        Body::from_stream(events.handed_over(connection, version == Version::HTTP_11))
     } else {
         Body::from_stream(events.into_stream().map(|part| Ok::<_, Infallible>(part.event)))
     };
@@ -80,14 +80,16 @@ struct Events {
 }
 
 impl Events {
-    /// The first event. Hands the rest to `connection`, as chunks.
+    /// The first event. Hands the rest to `connection`, as chunks if the client knows them.
     fn handed_over(
         mut self,
         connection: Arc<ConnectInfo>,
+        is_chunked: bool,
     ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
         let first = self.unseen().map(|part| Ok(part.event));
-        let last = async { LAST_CHUNK }.into_stream();
-        let mut rest = Some(self.into_stream().map(|part| part.chunk).chain(last).boxed());
+        let last = iter(is_chunked.then_some(LAST_CHUNK));
+        let encode = move |part: Part| if is_chunked { part.chunk } else { part.event };
+        let mut rest = Some(self.into_stream().map(encode).chain(last).boxed());
         iter(first).chain(poll_fn(move |_| {
             if let Some(rest) = rest.take() {
                 connection.set_stream(rest);

@@ -86,29 +86,38 @@ where
         Poll::Pending if connection.is_write_blocked() => Poll::Pending,
         Poll::Pending => connection.take_stream().map_or(Poll::Pending, |chunks| Poll::Ready(Ok(Some(chunks)))),
     });
-    let time_left = tokio::select! {
+    let is_idle = tokio::select! {
         biased;
         released = released => return Ok(match released? {
             None => Released::Ended,
             Some(chunks) => Released::Streaming(served.into_parts().io.into_inner(), chunks),
         }),
-        () = ending.closing.cancelled() => Duration::MAX,
-        () = idle(connection, ending.idle_timeout) => IDLE_CLOSE_TIMEOUT,
-        () = rest(connection, before) => Duration::MAX,
+        () = ending.closing.cancelled() => false,
+        () = idle(connection, ending.idle_timeout) => true,
+        () = rest(connection, before) => {
+            Pin::new(&mut *served).graceful_shutdown();
+            // Between two requests this completes immediately, and hyper has sent nothing.
+            if let Poll::Ready(ended) = poll_fn(|cx| Poll::Ready(served.poll_without_shutdown(cx))).await {
+                ended?;
+                let parts = served.into_parts();
+                let mut io = parts.io.into_inner();
+                io.read = parts.read_buf;
+                return Ok(Released::AtRest(io));
+            }
+            tokio::select! {
+                biased;
+                ended = Pin::new(&mut *served) => return Ok(ended.map(|()| Released::Ended)?),
+                () = ending.closing.cancelled() => false,
+                () = idle(connection, ending.idle_timeout) => true,
+            }
+        }
     };
     Pin::new(&mut *served).graceful_shutdown();
-    // Between two requests this completes immediately, and hyper has sent nothing.
-    if !ending.closing.is_cancelled()
-        && time_left == Duration::MAX
-        && let Poll::Ready(ended) = poll_fn(|cx| Poll::Ready(served.poll_without_shutdown(cx))).await
-    {
-        ended?;
-        let parts = served.into_parts();
-        let mut io = parts.io.into_inner();
-        io.read = parts.read_buf;
-        return Ok(Released::AtRest(io));
+    if is_idle {
+        timeout(IDLE_CLOSE_TIMEOUT, served).await??
+    } else {
+        served.await?
     }
-    timeout(time_left, served).await??;
     Ok(Released::Ended)
 }
 
