@@ -32,11 +32,6 @@ impl ConnectInfo {
         }
     }
 
-    /// When it was accepted.
-    pub(crate) fn opened(&self) -> Instant {
-        self.opened
-    }
-
     /// The address of the peer.
     pub(crate) fn peer(&self) -> IpAddr {
         self.peer

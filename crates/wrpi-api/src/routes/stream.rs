@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Authenticated;
 use crate::connect_info::ConnectInfo;
 use crate::error::ApiError;
+use crate::middleware::strict_http;
 use crate::snapshot::{Part, Snapshot};
 use crate::state::AppState;
 
@@ -55,7 +56,6 @@ pub(super) async fn stream(
         last_seen: request.get(LAST_EVENT_ID).map(|id| Bytes::copy_from_slice(id.as_bytes())),
         heartbeat: state.heartbeat,
         stopping: state.stopping.clone(),
-        connection: connection.clone(),
         _open: Open::new(&state.metrics.streams),
     };
     // no-transform: a proxy that compresses the response would delay events to fill its buffer.
@@ -64,9 +64,14 @@ pub(super) async fn stream(
     let body = if version < Version::HTTP_2 {
         Body::from_stream(events.handed_over(connection, version == Version::HTTP_11))
     } else {
-        Body::from_stream(events.into_stream().map(|part| Ok::<_, Infallible>(part.event)))
+        let touch = move |_: &Part| connection.touch(Instant::now());
+        Body::from_stream(events.into_stream().inspect(touch).map(|part| Ok::<_, Infallible>(part.event)))
     };
-    Ok((headers, body).into_response())
+    let mut response = (headers, body).into_response();
+    if version < Version::HTTP_2 {
+        strict_http::close(response.headers_mut());
+    }
+    Ok(response)
 }
 
 /// One stream.
@@ -75,7 +80,6 @@ struct Events {
     last_seen: Option<Bytes>,
     heartbeat: Duration,
     stopping: CancellationToken,
-    connection: Arc<ConnectInfo>,
     _open: Open,
 }
 
@@ -104,7 +108,6 @@ impl Events {
 
     /// The next part; `None` at the end. Called only when the client is ready to receive.
     async fn next(&mut self) -> Option<Part> {
-        self.connection.touch(Instant::now());
         let stopping = self.stopping.clone();
         tokio::select! {
             biased;

@@ -60,13 +60,13 @@ pub(super) fn service<H: Handler>(
     service_fn(move |request| handler.handle(request, &connection))
 }
 
-/// Completes when the connection has been idle for `idle_timeout`, or its first request is late. A request does not touch
-/// the timer: when it fires and the connection has been used meanwhile, it is set again.
-pub(super) async fn idle(connection: &ConnectInfo, idle_timeout: Duration) {
+/// Completes when the connection has been idle for `idle_timeout`, or when there is no request in time after `began`. A
+/// request does not touch the timer: when it fires and the connection has been used meanwhile, it is set again.
+pub(super) async fn idle(connection: &ConnectInfo, began: Instant, idle_timeout: Duration) {
     loop {
         let end = match connection.last_used() {
             Some(used) => used + idle_timeout,
-            None => connection.opened() + FIRST_REQUEST_TIMEOUT.min(idle_timeout),
+            None => began + FIRST_REQUEST_TIMEOUT.min(idle_timeout),
         };
         if end <= Instant::now() {
             return;

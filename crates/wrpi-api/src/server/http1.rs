@@ -42,18 +42,18 @@ pub(super) async fn serve<T>(
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut io = Io::new(stream, connection.clone());
+    let (began, mut io) = (Instant::now(), Io::new(stream, connection.clone()));
     loop {
         let is_open = tokio::select! {
             biased;
             is_open = poll_fn(|cx| io.poll_readable(cx)) => is_open?,
             () = ending.closing.cancelled() => false,
-            () = idle(&connection, ending.idle_timeout) => false,
+            () = idle(&connection, began, ending.idle_timeout) => false,
         };
         if !is_open {
-            return Ok(timeout(IDLE_CLOSE_TIMEOUT, io.shutdown()).await??);
+            return close(io).await;
         }
-        match answer(io, &connection, handler.clone(), ending).await? {
+        match answer(io, &connection, began, handler.clone(), ending).await? {
             Released::Ended => return Ok(()),
             Released::AtRest(released) => io = released,
             Released::Streaming(io, chunks) => return send(io, chunks, &connection, ending).await,
@@ -65,6 +65,7 @@ where
 async fn answer<T>(
     io: Io<T>,
     connection: &Arc<ConnectInfo>,
+    began: Instant,
     handler: impl Handler,
     ending: &Ending,
 ) -> Result<Released<T>, BoxError>
@@ -80,45 +81,47 @@ where
         .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(io), service(connection.clone(), handler));
     let mut served = Box::new(served);
-    // If no write is blocked, hyper's buffer is empty. Only then may the rest of a stream follow.
-    let released = poll_fn(|cx| match Pin::new(&mut *served).poll(cx) {
-        Poll::Ready(ended) => Poll::Ready(ended.map(|()| None)),
-        Poll::Pending if connection.is_write_blocked() => Poll::Pending,
-        Poll::Pending => connection.take_stream().map_or(Poll::Pending, |chunks| Poll::Ready(Ok(Some(chunks)))),
-    });
-    let is_idle = tokio::select! {
-        biased;
-        released = released => return Ok(match released? {
-            None => Released::Ended,
-            Some(chunks) => Released::Streaming(served.into_parts().io.into_inner(), chunks),
-        }),
-        () = ending.closing.cancelled() => false,
-        () = idle(connection, ending.idle_timeout) => true,
-        () = rest(connection, before) => {
-            Pin::new(&mut *served).graceful_shutdown();
-            // Between two requests this completes immediately, and hyper has sent nothing.
-            if let Poll::Ready(ended) = poll_fn(|cx| Poll::Ready(served.poll_without_shutdown(cx))).await {
-                ended?;
-                let parts = served.into_parts();
-                let mut io = parts.io.into_inner();
-                io.read = parts.read_buf;
-                return Ok(Released::AtRest(io));
-            }
-            tokio::select! {
-                biased;
-                ended = Pin::new(&mut *served) => return Ok(ended.map(|()| Released::Ended)?),
-                () = ending.closing.cancelled() => false,
-                () = idle(connection, ending.idle_timeout) => true,
-            }
+    let (mut may_rest, mut is_closing, mut is_idle) = (true, false, false);
+    loop {
+        // If no write is blocked, hyper's buffer is empty. Only then may the rest of a stream follow.
+        let released = poll_fn(|cx| match Pin::new(&mut *served).poll(cx) {
+            Poll::Ready(ended) => Poll::Ready(ended.map(|()| None)),
+            Poll::Pending if connection.is_write_blocked() => Poll::Pending,
+            Poll::Pending => connection.take_stream().map_or(Poll::Pending, |chunks| Poll::Ready(Ok(Some(chunks)))),
+        });
+        tokio::select! {
+            biased;
+            released = released => return Ok(match released? {
+                None => Released::Ended,
+                Some(chunks) => Released::Streaming(served.into_parts().io.into_inner(), chunks),
+            }),
+            () = ending.closing.cancelled(), if !is_closing => is_closing = true,
+            () = idle(connection, began, ending.idle_timeout), if !is_idle => is_idle = true,
+            () = rest(connection, before), if may_rest => may_rest = false,
+            () = sleep(IDLE_CLOSE_TIMEOUT), if is_idle => return Ok(Released::Ended),
         }
-    };
-    Pin::new(&mut *served).graceful_shutdown();
-    if is_idle {
-        timeout(IDLE_CLOSE_TIMEOUT, served).await??
-    } else {
-        served.await?
+        let has_answered = connection.last_used() != before;
+        if (is_closing || is_idle) && !has_answered {
+            close(served.into_parts().io.into_inner()).await?;
+            return Ok(Released::Ended);
+        }
+        Pin::new(&mut *served).graceful_shutdown();
+        // Between two requests this completes immediately, and hyper has sent nothing.
+        if !is_closing
+            && !is_idle
+            && let Poll::Ready(ended) = poll_fn(|cx| Poll::Ready(served.poll_without_shutdown(cx))).await
+        {
+            ended?;
+            let parts = served.into_parts();
+            let mut io = parts.io.into_inner();
+            io.read = parts.read_buf;
+            return Ok(Released::AtRest(io));
+        }
     }
-    Ok(Released::Ended)
+}
+
+async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut io: Io<T>) -> Result<(), BoxError> {
+    Ok(timeout(IDLE_CLOSE_TIMEOUT, io.shutdown()).await??)
 }
 
 /// Completes when the connection has been used since `before` and is between two requests. (After a request with an
@@ -148,6 +151,7 @@ where
 {
     let sent = async {
         while let Some(chunk) = chunks.next().await {
+            connection.touch(Instant::now());
             io.write_all(&chunk).await?;
             io.flush().await?;
         }
@@ -156,7 +160,7 @@ where
     tokio::select! {
         biased;
         sent = sent => Ok(sent?),
-        () = idle(connection, ending.idle_timeout) => Ok(()),
+        () = idle(connection, Instant::now(), ending.idle_timeout) => Ok(()),
     }
 }
 
@@ -216,5 +220,23 @@ mod tests {
             let bodies = received.split("HTTP/1.1 200 OK\r\n").filter_map(|one| one.split_once("\r\n\r\n"));
             assert_eq!(bodies.map(|(_, body)| body).collect::<Vec<_>>(), ENDS, "{room}");
         }
+    }
+
+    #[tokio::test]
+    async fn completes_a_stream_that_begins_while_the_server_closes() {
+        let (mut client, server) = tokio::io::duplex(7);
+        let connection = Arc::new(ConnectInfo::new(Ipv4Addr::LOCALHOST.into()));
+        let closing = CancellationToken::new();
+        let ending = Ending { idle_timeout: Duration::from_secs(60), closing: closing.clone() };
+        let serving = tokio::spawn(async move { serve(server, connection, handle, &ending).await });
+        client.write_all(b"GET /stream HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+        let mut received = [0; 7];
+        client.read_exact(&mut received).await.unwrap();
+        closing.cancel();
+        sleep(REST_AFTER).await;
+        let mut received = String::new();
+        client.read_to_string(&mut received).await.unwrap();
+        assert!(received.ends_with("5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"), "{received}");
+        assert!(serving.await.is_ok());
     }
 }

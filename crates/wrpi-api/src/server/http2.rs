@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::server::conn::http2::Builder;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -40,7 +41,7 @@ pub(super) async fn serve(
         biased;
         ended = served.as_mut() => return Ok(ended?),
         () = ending.closing.cancelled() => false,
-        () = idle(&connection, ending.idle_timeout) => true,
+        () = idle(&connection, Instant::now(), ending.idle_timeout) => true,
     };
     served.as_mut().graceful_shutdown();
     if is_idle {
