@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use super::connection::{BoxError, Ending, Handler, IDLE_CLOSE_TIMEOUT, MAX_HEAD, idle, service};
 use crate::connect_info::ConnectInfo;
 
-/// Maximum concurrent requests on a connection. A page needs one or two. Each takes memory until the client has read its
-/// response.
+/// Maximum concurrent requests on a connection. A page needs one or two. Each takes memory until the client has read
+/// its response.
 const MAX_STREAMS: u32 = 16;
 /// Maximum buffered response data of a stream, in bytes.
 const MAX_SEND_BUFFER: usize = 1024;

@@ -1,8 +1,8 @@
 //! The limit of open connections, and which one is evicted when it is reached.
 //!
-//! At the limit, a new connection evicts the oldest one that has never authenticated. The new connection is refused only
-//! if all have authenticated. One request with the password protects a connection from eviction. To keep out a client
-//! with the password, an attacker must fill all places between the client's connection and its first request.
+//! At the limit, a new connection evicts the oldest one that has never authenticated. The new connection is refused
+//! only if all have authenticated. One request with the password protects a connection from eviction. To keep out a
+//! client with the password, an attacker must fill all places between the client's connection and its first request.
 
 use std::collections::BTreeMap;
 use std::future::Future;

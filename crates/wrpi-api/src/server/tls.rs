@@ -56,8 +56,8 @@ pub(super) async fn serve(
     }
 }
 
-/// Follows the files and never returns. New connections use a valid new pair. An invalid pair is logged and counted once,
-/// and the old pair stays in use.
+/// Follows the files and never returns. New connections use a valid new pair. An invalid pair is logged and counted
+/// once, and the old pair stays in use.
 pub(super) async fn follow(certificates: Certificates, metrics: Metrics) {
     metrics.expires_at.set(certificates.expires_at());
     let mut failure = (String::new(), 0);

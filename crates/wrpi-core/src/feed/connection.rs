@@ -15,8 +15,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const TRACKING_RETRY: Duration = Duration::from_secs(15);
 /// How long to wait for the second key after the first has changed: some writers write the keys one by one.
 const SETTLE_TIME: Duration = Duration::from_millis(20);
-/// Some proxies disconnect on an unknown command, but a server that shuts down disconnects too. Therefore only this many
-/// disconnects in a row count as a refusal.
+/// Some proxies disconnect on an unknown command, but a server that shuts down disconnects too. Therefore only this
+/// many disconnects in a row count as a refusal.
 const HANG_UPS: u32 = 3;
 
 pub(super) struct Connection {

@@ -27,8 +27,8 @@ impl StoreError {
         self.cause.is_connection_dropped() && !self.cause.is_connection_refusal()
     }
 
-    /// Whether the server refuses a command permanently, or refuses both keys in one command. A temporary state, such as
-    /// full memory, does not count, and neither does a key that the user must not access.
+    /// Whether the server refuses a command permanently, or refuses both keys in one command. A temporary state, such
+    /// as full memory, does not count, and neither does a key that the user must not access.
     pub(super) fn is_refused_command(&self) -> bool {
         let names_it = || {
             let words = self.cause.to_string().to_lowercase();
