@@ -37,7 +37,8 @@ impl Settings {
     }
 
     fn read(reader: &mut Reader<'_>) -> Self {
-        let deadline = "How long the updater retries to store a reading before it gives up.";
+        let deadline =
+            "How long the updater retries to store a reading before it gives up. At most `UPDATE_INTERVAL`, if set.";
         let interval = "Time between two calculations.";
         Self {
             store: store::Settings::read(reader, DEFAULT_DB),

@@ -194,7 +194,7 @@ impl TlsSettings {
             },
             _ if !are_good => {}
             (None, None) => refuse_https(reader),
-            _ => reader.refuse(files, "one is set", "both or neither"),
+            _ => reader.refuse(files, "only one is set", "both or neither"),
         }
         None
     }

@@ -10,13 +10,13 @@ use crate::settings::{Description, SettingsError, help};
 /// How a binary describes itself in `--help`.
 #[derive(Clone, Copy, Debug)]
 pub struct Cli {
-    /// Its name.
+    /// The name of the binary.
     pub name: &'static str,
-    /// What it is for.
+    /// What the binary is for.
     pub about: &'static str,
-    /// Its version.
+    /// The version of the binary.
     pub version: &'static str,
-    /// What its subcommand `healthcheck` does; `None` if it has none.
+    /// What the subcommand `healthcheck` does; `None` if the binary has none.
     pub healthcheck: Option<&'static str>,
 }
 
@@ -38,7 +38,7 @@ macro_rules! cli {
 pub enum Command {
     /// Its normal work.
     Run,
-    /// Check another process of the same binary, or the server that it needs.
+    /// Check a running process of the same binary, or the server that it needs.
     Healthcheck,
 }
 

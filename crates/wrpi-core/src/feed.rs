@@ -19,8 +19,8 @@ use crate::{Reading, ReadingError};
 use connection::Connection;
 pub use metrics::Metrics;
 
-/// Delays between attempts to reach a lost store: they grow exponentially from the first to the longest. Jitter adds up
-/// to 100 %.
+/// Delays between attempts to reach a lost store. They grow exponentially from the first to the longest, and jitter
+/// adds up to 100 %.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LONGEST: Duration = Duration::from_millis(250);
 
@@ -139,12 +139,12 @@ impl Feed {
         }
     }
 
-    /// Records the end of a session. Returns whether it had connected. Each cause is logged once per loss, since the
-    /// cause that closed the connection and the cause that prevents a new one can differ.
+    /// Records the end of a session. Returns whether the session had connected. Logs each cause once per loss, because
+    /// a new connection can fail for another cause than the one that closed the old connection.
     fn record_lost(&mut self, error: &StoreError) -> bool {
         self.metrics.up.set(0);
         let before = self.link;
-        // A store that has never been reached is not "lost": no reconnect is counted for it.
+        // The first connection to a store is no reconnection, so do not count it as one.
         self.link = before.map(|_| Link::Down);
         if !self.causes.contains(&error.kind()) {
             self.causes.push(error.kind());

@@ -9,7 +9,7 @@ use crate::{ParseTimestampError, ParseWrpiError, Timestamp, Wrpi};
 pub struct Reading {
     /// The index.
     pub value: Wrpi,
-    /// When it was calculated.
+    /// The time of the calculation.
     pub calculated_at: Timestamp,
 }
 

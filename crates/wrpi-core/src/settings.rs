@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
         Self { lookup, descriptions: Vec::new(), problems: Vec::new() }
     }
 
-    /// The variable `name`. If it is unset or invalid, `default`, which is parsed like the variable.
+    /// The value of the variable `name`. If the variable is unset or invalid, `default`, parsed in the same way.
     ///
     /// # Panics
     ///
@@ -65,7 +65,8 @@ impl<'a> Reader<'a> {
         value.unwrap_or_else(|| form.parse(default).unwrap_or_else(|| panic!("the default of {name} is not allowed")))
     }
 
-    /// The variable `name`, or `None` if it is unset or invalid. `unset` describes the effect of leaving it unset.
+    /// The value of the variable `name`, or `None` if it is unset or invalid. `unset` describes the effect of leaving it
+    /// unset.
     pub fn optional<T>(&mut self, name: &str, unset: &str, form: &Form<T>, meaning: &str) -> Option<T> {
         self.describe(name, unset, form.allowed(), meaning);
         let given = self.given(name)?;

@@ -4,8 +4,8 @@ use std::future::Future;
 
 use tokio::signal::unix::{Signal, SignalKind, signal as listen};
 
-/// Completes at the first SIGTERM or SIGINT after the call. Only `main` calls it, before anything else: as PID 1 of a
-/// container, a process ignores these signals until it handles them.
+/// Completes at the first SIGTERM or SIGINT after the call. Only `main` calls this, before anything else, because a
+/// process with PID 1 in a container ignores these signals until it handles them.
 ///
 /// # Panics
 ///

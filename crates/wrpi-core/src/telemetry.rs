@@ -23,7 +23,7 @@ use crate::settings::{Form, Reader};
 
 /// Maximum number of queued lines, about 200 bytes each. When the queue is full, new lines are dropped.
 const QUEUE: usize = 1024;
-/// How long the process waits at its end for the last lines to be read. Longer than [`WorkerGuard`]'s own timeout.
+/// How long the process waits at its end until the last lines are read. Longer than [`WorkerGuard`]'s own timeout.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The format of log lines.

@@ -17,8 +17,8 @@ pub struct Timestamp(DateTime<Utc>);
 pub struct ParseTimestampError;
 
 impl Timestamp {
-    /// `None` outside the years 1970 to 9999, since the contract's form has four digits for the year. A leap second
-    /// becomes the end of the second before it, since browsers do not accept a second 60.
+    /// `None` outside the years 1970 to 9999, because the contract's form has four digits for the year. A leap second
+    /// becomes the end of the second before it, because browsers do not accept a second 60.
     pub fn new(time: DateTime<Utc>) -> Option<Self> {
         let time = time.with_nanosecond(time.nanosecond().min(999_999_999))?;
         (1970..=9999).contains(&time.year()).then_some(Self(time))

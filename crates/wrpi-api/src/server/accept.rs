@@ -14,14 +14,14 @@ use super::connection::{BoxError, Ending, Handler};
 use super::places::Places;
 use super::{http1, tls};
 
-/// Pause before the next attempt if accepting fails, for example for want of file descriptors.
+/// Pause before the next attempt if accepting fails, for example because no file descriptor is free.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 /// How long idle connections stay open after the signal to stop: a request may be in transit.
 const IDLE_GRACE: Duration = Duration::from_secs(1);
-/// How long the responses in progress may take after that.
+/// How long the responses in progress may take after [`IDLE_GRACE`].
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The connections of some listeners.
+/// The connections of one or more listeners.
 pub(super) struct Connections {
     places: Arc<Places>,
     idle_timeout: Duration,

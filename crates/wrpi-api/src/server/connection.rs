@@ -60,8 +60,8 @@ pub(super) fn service<H: Handler>(
     service_fn(move |request| handler.handle(request, &connection))
 }
 
-/// Completes when the connection has been idle for `idle_timeout`, or when there is no request in time after `began`. A
-/// request does not touch the timer: when it fires and the connection has been used meanwhile, it is set again.
+/// Completes when the connection has been idle for `idle_timeout`, or its first request after `began` is late. A request
+/// does not touch the timer. If the timer fires and the connection has been used meanwhile, the timer is set again.
 pub(super) async fn idle(connection: &ConnectInfo, began: Instant, idle_timeout: Duration) {
     loop {
         let end = match connection.last_used() {

@@ -1,4 +1,4 @@
-//! File descriptors. Every connection needs one, and public connections must leave some.
+//! File descriptors. Every connection needs one, and public connections must leave some free.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tracing::warn;
@@ -16,7 +16,7 @@ pub(super) fn within_limit(wanted: usize) -> usize {
             max_connections = wanted,
             open_files = limit,
             allowed,
-            "fewer connections than MAX_CONNECTIONS: too few files may be open"
+            "the limit of open files allows fewer connections than MAX_CONNECTIONS"
         );
     }
     allowed.min(wanted)

@@ -1,5 +1,5 @@
-//! HTTP/1.1. `hyper` holds a connection only while it answers requests, because its buffers are most of what a connection
-//! costs. A connection at rest waits without `hyper`, and the rest of a stream is written without it.
+//! HTTP/1.1. `hyper` holds a connection only while it answers requests, because its buffers are most of a connection's
+//! memory. Without `hyper`, this module waits for the next request, and writes a stream after its first event.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use crate::connect_info::ConnectInfo;
 
 /// Maximum number of headers in a request. Browsers send far fewer.
 const MAX_HEADERS: usize = 64;
-/// A connection is at rest after this time without a request. The pause between two checks doubles up to the longest.
+/// A connection is at rest after this time without a request. The pause between checks doubles up to [`LONGEST_PAUSE`].
 const REST_AFTER: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -83,7 +83,7 @@ where
     let mut served = Box::new(served);
     let (mut may_rest, mut is_closing, mut is_idle) = (true, false, false);
     loop {
-        // If no write is blocked, hyper's buffer is empty. Only then may the rest of a stream follow.
+        // If no write is blocked, hyper's buffer is empty. Only then can the rest of a stream follow.
         let released = poll_fn(|cx| match Pin::new(&mut *served).poll(cx) {
             Poll::Ready(ended) => Poll::Ready(ended.map(|()| None)),
             Poll::Pending if connection.is_write_blocked() => Poll::Pending,
@@ -106,7 +106,7 @@ where
             return Ok(Released::Ended);
         }
         Pin::new(&mut *served).graceful_shutdown();
-        // Between two requests this completes immediately, and hyper has sent nothing.
+        // Between two requests, hyper completes immediately and sends nothing.
         if !is_closing
             && !is_idle
             && let Poll::Ready(ended) = poll_fn(|cx| Poll::Ready(served.poll_without_shutdown(cx))).await

@@ -12,14 +12,14 @@ use tokio::time::timeout;
 use super::connection::{BoxError, Ending, Handler, IDLE_CLOSE_TIMEOUT, MAX_HEAD, idle, service};
 use crate::connect_info::ConnectInfo;
 
-/// Maximum concurrent requests on a connection. A page needs one or two. Each may hold memory while the client does not
-/// read its response.
+/// Maximum concurrent requests on a connection. A page needs one or two. Each takes memory until the client has read
+/// its response.
 const MAX_STREAMS: u32 = 16;
 /// Maximum buffered response data of a stream, in bytes.
 const MAX_SEND_BUFFER: usize = 1024;
 /// Maximum unread request body of a stream, in bytes. No request needs a body.
 const STREAM_WINDOW: u32 = 1024;
-/// The same for all streams of a connection together: the minimum of HTTP/2 (RFC 9113, section 6.9.2).
+/// Maximum unread request bodies of a connection, in bytes: the minimum of HTTP/2 (RFC 9113, section 6.9.2).
 const CONNECTION_WINDOW: u32 = 65_535;
 
 /// Serves a connection until it ends, is idle, or the server closes. Responses in progress are completed.

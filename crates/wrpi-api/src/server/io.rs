@@ -1,4 +1,4 @@
-//! The socket of an HTTP/1.1 connection, as lent to `hyper`.
+//! The socket of an HTTP/1.1 connection, which `hyper` borrows.
 
 use std::io;
 use std::pin::Pin;
@@ -23,7 +23,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Io<T> {
         Self { stream, read: Bytes::new(), connection }
     }
 
-    /// Waits until there is something to read. `false`: the client has sent its last byte.
+    /// Waits until there is something to read. Returns `false` if the client has closed its sending side.
     pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         if self.read.is_empty() {
             let mut byte = [0];
@@ -44,7 +44,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Io<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let length = self.read.len().min(buffer.remaining());
         buffer.put_slice(&self.read.split_to(length));
-        // Fill the rest of the buffer too: for each read, hyper allocates 8 KiB.
+        // Fill the rest of the buffer too, because hyper allocates 8 KiB for each read.
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
             Poll::Pending if length > 0 => Poll::Ready(Ok(())),
             read => read,

@@ -91,8 +91,8 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 ///
 /// # Errors
 ///
-/// If one of `tasks` or of its own tasks ends: a part of the process no longer works. Also if the registry of `state`
-/// already has metrics with the same names.
+/// If one of `tasks` or of the server's own tasks ends, because a part of the process no longer works. Also if the
+/// registry of `state` already has metrics with the same names.
 pub async fn serve(
     listeners: Listeners,
     mut state: AppState,

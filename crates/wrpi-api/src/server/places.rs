@@ -1,8 +1,8 @@
 //! The limit of open connections, and which one is evicted when it is reached.
 //!
-//! A new connection then evicts the oldest one that has never authenticated. It is refused only if all have
-//! authenticated. One request with the password protects a connection from eviction. To keep such a client out, others
-//! must open as many connections as there are places within that request's round trip.
+//! At the limit, a new connection evicts the oldest one that has never authenticated. The new connection is refused
+//! only if all have authenticated. One request with the password protects a connection from eviction. To keep out a
+//! client with the password, an attacker must fill all places between the client's connection and its first request.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -80,8 +80,8 @@ impl Table {
 }
 
 impl Place {
-    /// Runs `serving` until it ends, or `None` if the connection is evicted. `serving` is polled first, so a request that
-    /// has already arrived is still answered.
+    /// Runs `serving` until it ends. Returns `None` if the connection is evicted first. `serving` is polled before the
+    /// eviction is checked, so a request that has already arrived is still answered.
     pub(super) async fn until_evicted<T>(&self, serving: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;

@@ -42,7 +42,7 @@ pub(super) async fn serve(
     handler: impl Handler,
     ending: &Ending,
 ) -> Result<(), BoxError> {
-    // Boxed, because a future keeps the space of values that have moved out of it.
+    // Boxed, because a future keeps space for values that have moved out of it.
     let handshake = Box::pin(timeout(FIRST_REQUEST_TIMEOUT, async { tls.accept(stream).await.map(Box::new) }));
     let mut stream = tokio::select! {
         stream = handshake => stream??,
@@ -56,8 +56,8 @@ pub(super) async fn serve(
     }
 }
 
-/// Follows the files and never returns. New connections use a good new pair. A bad one is logged and counted once, and
-/// the old one stays in use.
+/// Follows the files and never returns. New connections use a valid new pair. An invalid pair is logged and counted
+/// once, and the old pair stays in use.
 pub(super) async fn follow(certificates: Certificates, metrics: Metrics) {
     metrics.expires_at.set(certificates.expires_at());
     let mut failure = (String::new(), 0);

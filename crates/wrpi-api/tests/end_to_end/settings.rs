@@ -114,11 +114,11 @@ fn refuses_variables_that_contradict_each_other() {
         ),
         (
             vec![("TLS_CERT_FILE", chain)],
-            "TLS_CERT_FILE and TLS_KEY_FILE: one is set; allowed: both or neither".to_owned(),
+            "TLS_CERT_FILE and TLS_KEY_FILE: only one is set; allowed: both or neither".to_owned(),
         ),
         (
             vec![("TLS_KEY_FILE", key)],
-            "TLS_CERT_FILE and TLS_KEY_FILE: one is set; allowed: both or neither".to_owned(),
+            "TLS_CERT_FILE and TLS_KEY_FILE: only one is set; allowed: both or neither".to_owned(),
         ),
         (
             vec![("LISTEN_ADDR", "0.0.0.0:9090")],

@@ -1,4 +1,4 @@
-//! The feed's connection. The server pushes changes. If it refuses to, it is polled.
+//! The feed's connection. The server pushes changes. If the server refuses, the feed polls it.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,12 @@ use crate::{Reading, ReadingError};
 
 /// Interval between two reads of a server that does not push.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How long such a server is polled before it is asked to push again.
+/// How long the feed polls such a server before it asks for pushes again.
 const TRACKING_RETRY: Duration = Duration::from_secs(15);
 /// How long to wait for the second key after the first has changed: some writers write the keys one by one.
 const SETTLE_TIME: Duration = Duration::from_millis(20);
-/// Some proxies disconnect on an unknown command, and so does a server that shuts down. Only this many disconnects in a
-/// row count as a refusal.
+/// Some proxies disconnect on an unknown command, but a server that shuts down disconnects too. Therefore only this
+/// many disconnects in a row count as a refusal.
 const HANG_UPS: u32 = 3;
 
 pub(super) struct Connection {
@@ -31,11 +31,11 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects and asks for pushes. If the server refuses, with any error or with [`HANG_UPS`] disconnects in a row,
-    /// connects without them. `hang_ups` counts the disconnects from one call to the next.
+    /// connects without pushes. `hang_ups` counts the disconnects from one call to the next.
     ///
     /// # Errors
     ///
-    /// If the server cannot be used without pushes either, or has disconnected fewer times.
+    /// If the server cannot be used without pushes either, or has disconnected fewer than [`HANG_UPS`] times.
     pub(super) async fn open(settings: &Settings, heartbeat: Duration, hang_ups: &mut u32) -> Result<Self, StoreError> {
         let changes = watch::channel(Instant::now());
         let (store, refusal) = match Store::connect_tracking(settings, changes.0.clone()).await {
@@ -96,7 +96,7 @@ async fn connect_without_pushes(settings: &Settings) -> Result<Store, StoreError
     Ok(store)
 }
 
-/// Whether only one of the two keys has changed since `last`: the other one may change soon.
+/// Whether only one of the two keys has changed since `last`. The other key may change soon.
 fn is_half_changed(last: Option<Reading>, found: &Found) -> bool {
     match (found, last) {
         (Some(Err(ReadingError::Incomplete(_))), _) => true,

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 
 use super::{PREFIX, Settings, Store, StoreError, Tls};
 
-/// Time-outs for connecting and for each command. They are short because the next attempt waits for them.
+/// Time-outs for connecting and for each command. They are short, because the next attempt starts only after them.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// After one second without data, the kernel probes the connection. If the probe is not acknowledged within another
@@ -53,7 +53,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let address = settings.address();
         let open = async {
-            // Without CLIENT SETINFO: an ACL need not allow it, and Redis 7.0 does not know it.
+            // Without CLIENT SETINFO: ACLs need not allow it, and Redis 7.0 does not know it.
             let mut login = RedisConnectionInfo::default()
                 .set_db(settings.db.into())
                 .set_protocol(protocol)

@@ -2,7 +2,7 @@
 
 use redis::{ErrorKind, ServerErrorKind};
 
-/// Why the store could not be used. The message includes the server's own and, for cluster mode, advice.
+/// Why the store could not be used. The message contains the server's message and, for cluster mode, advice.
 #[derive(Debug, thiserror::Error)]
 #[error("Redis at {address}: {cause}{}", self.advice())]
 pub struct StoreError {
@@ -27,8 +27,8 @@ impl StoreError {
         self.cause.is_connection_dropped() && !self.cause.is_connection_refusal()
     }
 
-    /// Whether the server refuses a command permanently, or refuses its keys in one command. Temporary states, such as
-    /// a full memory, and missing access to a key do not count.
+    /// Whether the server refuses a command permanently, or refuses both keys in one command. A temporary state, such
+    /// as full memory, does not count, and neither does a key that the user must not access.
     pub(super) fn is_refused_command(&self) -> bool {
         let names_it = || {
             let words = self.cause.to_string().to_lowercase();
