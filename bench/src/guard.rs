@@ -72,10 +72,10 @@ pub(crate) fn check() -> Result<()> {
                 "{}: {:.0} instructions (at most {most}), {ratio:.2} of bare hyper; {more:+.2} calls (at most {most_calls:+}){}",
                 target.name,
                 counts.instructions,
-                if is_dear { ": TOO DEAR" } else { "" },
+                if is_dear { ": ABOVE THE LIMIT" } else { "" },
             );
         }
-        ensure!(is_kept, "a request has become dearer; `docs/performance.md` says how to find out why");
+        ensure!(is_kept, "a request costs more than its limit; `docs/performance.md` says how to find out why");
         Ok(())
     })
 }

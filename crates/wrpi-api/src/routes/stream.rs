@@ -7,6 +7,7 @@
 //! (RFC 9112, section 7.1).
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -21,8 +22,8 @@ use http::{HeaderMap, HeaderName, Version};
 use hyper::body::Bytes;
 use prometheus::IntGauge;
 use tokio::sync::watch;
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Sleep, sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::auth::Authenticated;
 use crate::connect_info::ConnectInfo;
@@ -55,7 +56,9 @@ pub(super) async fn stream(
         latest,
         last_seen: request.get(LAST_EVENT_ID).map(|id| Bytes::copy_from_slice(id.as_bytes())),
         heartbeat: state.heartbeat,
-        stopping: state.stopping.clone(),
+        last_sent: Instant::now(),
+        timer: Box::pin(sleep(state.heartbeat)),
+        stopping: Box::pin(state.stopping.clone().cancelled_owned()),
         _open: Open::new(&state.metrics.streams),
     };
     // no-transform: a proxy that compresses the response would delay events to fill its buffer.
@@ -79,7 +82,10 @@ struct Events {
     latest: watch::Receiver<Option<Arc<Snapshot>>>,
     last_seen: Option<Bytes>,
     heartbeat: Duration,
-    stopping: CancellationToken,
+    last_sent: Instant,
+    /// For the heartbeat. An event does not touch it: if it fires too early, it is set again.
+    timer: Pin<Box<Sleep>>,
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
     _open: Open,
 }
 
@@ -108,20 +114,24 @@ impl Events {
 
     /// The next part; `None` at the end. Called only when the client is ready to receive.
     async fn next(&mut self) -> Option<Part> {
-        let stopping = self.stopping.clone();
-        tokio::select! {
-            biased;
-            () = stopping.cancelled() => None,
-            event = timeout(self.heartbeat, self.news()) => event.unwrap_or(Some(HEARTBEAT)),
-        }
-    }
-
-    /// Waits for an event that the client does not have.
-    async fn news(&mut self) -> Option<Part> {
         loop {
-            self.latest.changed().await.ok()?;
-            if let Some(part) = self.unseen() {
-                return Some(part);
+            let part = tokio::select! {
+                biased;
+                () = &mut self.stopping => return None,
+                changed = self.latest.changed() => {
+                    changed.ok()?;
+                    self.unseen()
+                }
+                () = &mut self.timer => {
+                    let is_due = self.last_sent.elapsed() >= self.heartbeat;
+                    let start = if is_due { Instant::now() } else { self.last_sent };
+                    self.timer.as_mut().reset((start + self.heartbeat).into());
+                    is_due.then_some(HEARTBEAT)
+                }
+            };
+            if part.is_some() {
+                self.last_sent = Instant::now();
+                return part;
             }
         }
     }
