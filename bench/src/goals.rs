@@ -82,7 +82,7 @@ pub(crate) fn measure(effort: &Effort) -> Result<Found> {
     let [http1, http2] = tls::memory(&system)?;
     rows.push(Row::median("resident memory, idle", 8.0, "MiB", &[idle / KIB / KIB]));
     for (measure, at_most, bytes) in [
-        ("… of an idle keep-alive connection", 8.0, per_connection),
+        ("… of an idle keep-alive connection", 12.0, per_connection),
         ("… of a stream", 8.0, per_stream),
         ("… of an idle connection over TLS, HTTP/1.1", 16.0, http1),
         ("… of an idle connection over TLS, HTTP/2", 16.0, http2),
