@@ -13,7 +13,7 @@ use crate::pair::Pair;
 /// Requests per second.
 pub(crate) const RATE: u32 = 2_000;
 /// Maximum time from the end of a fault until the newest reading is served.
-const SOON: Duration = Duration::from_secs(2);
+const SOON: Duration = Duration::from_millis(2_500);
 /// How much memory the allocator may keep after a fault.
 const SLACK_KIB: u64 = 4 * 1024;
 /// The ACL of the API's Redis user, as in the deployments.
