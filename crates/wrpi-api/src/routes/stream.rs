@@ -64,16 +64,14 @@ pub(super) async fn stream(
     // no-transform: a proxy that compresses the response would delay events to fill its buffer.
     let headers =
         [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store, no-transform"), (X_ACCEL_BUFFERING, "no")];
-    let body = if version < Version::HTTP_2 {
-        Body::from_stream(events.handed_over(connection, version == Version::HTTP_11))
-    } else {
+    if version >= Version::HTTP_2 {
         let touch = move |_: &Part| connection.touch(Instant::now());
-        Body::from_stream(events.into_stream().inspect(touch).map(|part| Ok::<_, Infallible>(part.event)))
-    };
-    let mut response = (headers, body).into_response();
-    if version < Version::HTTP_2 {
-        strict_http::close(response.headers_mut());
+        let body = events.into_stream().inspect(touch).map(|part| Ok::<_, Infallible>(part.event));
+        return Ok((headers, Body::from_stream(body)).into_response());
     }
+    let body = events.handed_over(connection, version == Version::HTTP_11);
+    let mut response = (headers, Body::from_stream(body)).into_response();
+    strict_http::close(response.headers_mut());
     Ok(response)
 }
 

@@ -93,6 +93,7 @@ where
             biased;
             released = released => return Ok(match released? {
                 None => Released::Ended,
+                // A request after a stream is not read: the response has announced the end of the connection.
                 Some(chunks) => Released::Streaming(served.into_parts().io.into_inner(), chunks),
             }),
             () = ending.closing.cancelled(), if !is_closing => is_closing = true,
