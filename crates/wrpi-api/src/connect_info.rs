@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::stream::BoxStream;
-use hyper::body::Bytes;
+use crate::events::Events;
 
 /// One open connection.
 pub(crate) struct ConnectInfo {
@@ -16,7 +15,14 @@ pub(crate) struct ConnectInfo {
     /// Milliseconds from `opened` to the last use; 0 before the first.
     used: AtomicU64,
     write_blocked: AtomicBool,
-    stream: Mutex<Option<BoxStream<'static, Bytes>>>,
+    stream: Mutex<Option<Rest>>,
+}
+
+/// A stream that has its first event.
+pub(crate) struct Rest {
+    pub(crate) events: Events,
+    /// Whether the client knows chunks (RFC 9112, section 7.1).
+    pub(crate) is_chunked: bool,
 }
 
 impl ConnectInfo {
@@ -71,13 +77,13 @@ impl ConnectInfo {
         self.write_blocked.load(Relaxed)
     }
 
-    /// Hands the rest of the response to the server, encoded for the wire.
-    pub(crate) fn set_stream(&self, chunks: BoxStream<'static, Bytes>) {
-        *self.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(chunks);
+    /// Hands the rest of the response to the server.
+    pub(crate) fn set_stream(&self, rest: Rest) {
+        *self.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(rest);
     }
 
     /// Takes what [`ConnectInfo::set_stream`] has handed over.
-    pub(crate) fn take_stream(&self) -> Option<BoxStream<'static, Bytes>> {
+    pub(crate) fn take_stream(&self) -> Option<Rest> {
         self.stream.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

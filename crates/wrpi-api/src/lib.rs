@@ -8,6 +8,7 @@ mod auth;
 mod certificates;
 mod connect_info;
 mod error;
+mod events;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod healthcheck;

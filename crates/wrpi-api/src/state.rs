@@ -18,9 +18,9 @@ use crate::middleware::cors::AllowedOrigins;
 use crate::settings::AccessSettings;
 use crate::snapshot::Snapshot;
 
-/// Maximum silence on a stream. The second write to a client that has disappeared fails, so it is detected within 15
-/// seconds.
-const HEARTBEAT: Duration = Duration::from_secs(7);
+/// Time without an event after which a stream gets a heartbeat, up to a second late. The second write to a client that has
+/// disappeared fails, so it is detected within 15 seconds.
+const HEARTBEAT: Duration = Duration::from_secs(6);
 
 /// The latest reading, the authenticator, the metrics, and whether the API is stopping.
 pub struct AppState {

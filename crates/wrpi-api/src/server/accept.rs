@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use super::connection::{BoxError, Ending, Handler};
+use super::broadcast::Broadcast;
+use super::connection::{BoxError, Handler, ServerContext};
 use super::places::Places;
 use super::{http1, tls};
 
@@ -25,6 +26,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Connections {
     places: Arc<Places>,
     idle_timeout: Duration,
+    broadcast: Arc<Broadcast>,
     tasks: TaskTracker,
     /// Cancelled to stop accepting.
     stopping: CancellationToken,
@@ -33,9 +35,9 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(places: Arc<Places>, idle_timeout: Duration) -> Arc<Self> {
+    pub(super) fn new(places: Arc<Places>, idle_timeout: Duration, broadcast: Arc<Broadcast>) -> Arc<Self> {
         let (stopping, closing) = Default::default();
-        Arc::new(Self { places, idle_timeout, tasks: TaskTracker::new(), stopping, closing })
+        Arc::new(Self { places, idle_timeout, broadcast, tasks: TaskTracker::new(), stopping, closing })
     }
 
     /// Accepts and serves connections until [`Connections::drain`].
@@ -92,16 +94,20 @@ impl Connections {
         // A connection without a peer has already ended.
         let Some(place) = stream.peer_addr().ok().and_then(|peer| self.places.take(peer.ip())) else { return };
         let _unsupported = stream.set_nodelay(true);
-        let ending = Ending { idle_timeout: self.idle_timeout, closing: self.closing.clone() };
+        let context = ServerContext {
+            idle_timeout: self.idle_timeout,
+            closing: self.closing.clone(),
+            broadcast: self.broadcast.clone(),
+        };
         let handler = handler.clone();
         match acceptor.cloned() {
             None => self.tasks.spawn(async move {
                 let connection = place.connection.clone();
-                log(place.until_evicted(http1::serve(stream, connection, handler, &ending)).await);
+                log(place.until_evicted(http1::serve(stream, connection, handler, &context)).await);
             }),
             Some(acceptor) => self.tasks.spawn(async move {
                 let connection = place.connection.clone();
-                log(place.until_evicted(tls::serve(stream, acceptor, connection, handler, &ending)).await);
+                log(place.until_evicted(tls::serve(stream, acceptor, connection, handler, &context)).await);
             }),
         };
     }

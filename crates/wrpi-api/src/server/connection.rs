@@ -12,6 +12,7 @@ use hyper::service::{Service, service_fn};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
+use super::broadcast::Broadcast;
 use crate::connect_info::ConnectInfo;
 
 /// Time-out for the TLS handshake, and for the first request.
@@ -22,12 +23,14 @@ pub(super) const IDLE_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) const MAX_HEAD: usize = 16 * 1024;
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What ends a connection, besides its client.
-pub(super) struct Ending {
+/// What a connection knows of its server.
+pub(super) struct ServerContext {
     /// How long it may be idle.
     pub(super) idle_timeout: Duration,
     /// Cancelled when the server closes.
     pub(super) closing: CancellationToken,
+    /// Sends the events of its stream.
+    pub(super) broadcast: Arc<Broadcast>,
 }
 
 /// A closure that answers the requests of a listener. It records each with [`ConnectInfo::touch`].

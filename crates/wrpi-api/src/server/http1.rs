@@ -1,5 +1,5 @@
 //! HTTP/1.1. `hyper` holds a connection only while it answers requests, because its buffers are most of a connection's
-//! memory. Without `hyper`, this module waits for the next request, and writes a stream after its first event.
+//! memory. Without `hyper`, this module waits for the next request, and `stream` sends the events after the first.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -7,17 +7,15 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
-use hyper::body::Bytes;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use super::connection::{BoxError, Ending, Handler, IDLE_CLOSE_TIMEOUT, MAX_HEAD, idle, service};
+use super::connection::{BoxError, Handler, IDLE_CLOSE_TIMEOUT, MAX_HEAD, ServerContext, idle, service};
 use super::io::Io;
-use crate::connect_info::ConnectInfo;
+use super::stream;
+use crate::connect_info::{ConnectInfo, Rest};
 
 /// Maximum number of headers in a request. Browsers send far fewer.
 const MAX_HEADERS: usize = 64;
@@ -29,7 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 enum Released<T> {
     Ended,
     AtRest(Io<T>),
-    Streaming(Io<T>, BoxStream<'static, Bytes>),
+    Streaming(Io<T>, Rest),
 }
 
 /// Serves a connection until it ends, is idle, or the server closes.
@@ -37,7 +35,7 @@ pub(super) async fn serve<T>(
     stream: T,
     connection: Arc<ConnectInfo>,
     handler: impl Handler,
-    ending: &Ending,
+    context: &ServerContext,
 ) -> Result<(), BoxError>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -47,16 +45,18 @@ where
         let is_open = tokio::select! {
             biased;
             is_open = poll_fn(|cx| io.poll_readable(cx)) => is_open?,
-            () = ending.closing.cancelled() => false,
-            () = idle(&connection, began, ending.idle_timeout) => false,
+            () = context.closing.cancelled() => false,
+            () = idle(&connection, began, context.idle_timeout) => false,
         };
         if !is_open {
             return close(io).await;
         }
-        match answer(io, &connection, began, handler.clone(), ending).await? {
+        // Boxed, so that a connection at rest and a stream do not keep the memory.
+        let released = Box::pin(answer(io, &connection, began, handler.clone(), context)).await?;
+        match released {
             Released::Ended => return Ok(()),
             Released::AtRest(released) => io = released,
-            Released::Streaming(io, chunks) => return send(io, chunks, &connection, ending).await,
+            Released::Streaming(io, rest) => return Box::pin(stream::send(io, rest, &connection, context)).await,
         }
     }
 }
@@ -67,7 +67,7 @@ async fn answer<T>(
     connection: &Arc<ConnectInfo>,
     began: Instant,
     handler: impl Handler,
-    ending: &Ending,
+    context: &ServerContext,
 ) -> Result<Released<T>, BoxError>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -87,17 +87,17 @@ where
         let released = poll_fn(|cx| match Pin::new(&mut *served).poll(cx) {
             Poll::Ready(ended) => Poll::Ready(ended.map(|()| None)),
             Poll::Pending if connection.is_write_blocked() => Poll::Pending,
-            Poll::Pending => connection.take_stream().map_or(Poll::Pending, |chunks| Poll::Ready(Ok(Some(chunks)))),
+            Poll::Pending => connection.take_stream().map_or(Poll::Pending, |rest| Poll::Ready(Ok(Some(rest)))),
         });
         tokio::select! {
             biased;
             released = released => return Ok(match released? {
                 None => Released::Ended,
                 // A request after a stream is not read: the response has announced the end of the connection.
-                Some(chunks) => Released::Streaming(served.into_parts().io.into_inner(), chunks),
+                Some(rest) => Released::Streaming(served.into_parts().io.into_inner(), rest),
             }),
-            () = ending.closing.cancelled(), if !is_closing => is_closing = true,
-            () = idle(connection, began, ending.idle_timeout), if !is_idle => is_idle = true,
+            () = context.closing.cancelled(), if !is_closing => is_closing = true,
+            () = idle(connection, began, context.idle_timeout), if !is_idle => is_idle = true,
             () = rest(connection, before), if may_rest => may_rest = false,
             () = sleep(IDLE_CLOSE_TIMEOUT), if is_idle => return Ok(Released::Ended),
         }
@@ -140,104 +140,5 @@ async fn rest(connection: &ConnectInfo, before: Option<Instant>) {
     }
 }
 
-/// Sends the rest of a response, until it ends or the client has not read for too long.
-async fn send<T>(
-    mut io: Io<T>,
-    mut chunks: BoxStream<'static, Bytes>,
-    connection: &ConnectInfo,
-    ending: &Ending,
-) -> Result<(), BoxError>
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    let sent = async {
-        while let Some(chunk) = chunks.next().await {
-            connection.touch(Instant::now());
-            io.write_all(&chunk).await?;
-            io.flush().await?;
-        }
-        io.shutdown().await
-    };
-    tokio::select! {
-        biased;
-        sent = sent => Ok(sent?),
-        () = idle(connection, Instant::now(), ending.idle_timeout) => Ok(()),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    use std::convert::Infallible;
-    use std::future::{Ready, ready};
-    use std::net::Ipv4Addr;
-
-    use axum::body::Body;
-    use futures_util::{StreamExt, stream};
-    use http::{Request, Response};
-    use hyper::body::Incoming;
-    use tokio::io::AsyncReadExt;
-    use tokio_util::sync::CancellationToken;
-
-    /// `/stream` hands all but the first part of its body to the server.
-    fn handle(request: Request<Incoming>, connection: &Arc<ConnectInfo>) -> Ready<Result<Response<Body>, Infallible>> {
-        connection.touch(Instant::now());
-        if request.uri().path() != "/stream" {
-            return ready(Ok(Response::new(Body::from("whole"))));
-        }
-        let connection = connection.clone();
-        let first = stream::iter([Ok::<_, Infallible>("first")]);
-        let rest = stream::poll_fn(move |_| {
-            let chunks = ["6\r\nsecond\r\n", "0\r\n\r\n"].map(|chunk| Bytes::from_static(chunk.as_bytes()));
-            connection.set_stream(stream::iter(chunks).boxed());
-            Poll::Pending
-        });
-        ready(Ok(Response::new(Body::from_stream(first.chain(rest)))))
-    }
-
-    #[tokio::test]
-    async fn loses_nothing_when_hyper_lets_go_of_a_connection_whose_client_is_slow() {
-        const ENDS: [&str; 4] = ["whole", "whole", "whole", "5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"];
-        let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
-        // The buffers are so small that writes block.
-        for room in [1, 7, 64, 100, 1000] {
-            let (client, server) = tokio::io::duplex(room);
-            let connection = Arc::new(ConnectInfo::new(Ipv4Addr::LOCALHOST.into()));
-            let ending = Ending { idle_timeout: Duration::from_secs(60), closing: CancellationToken::new() };
-            let serving = tokio::spawn(async move { serve(server, connection, handle, &ending).await });
-            let (mut receiver, mut sender) = tokio::io::split(client);
-            let mut received = Vec::new();
-            sender.write_all(request("/").as_bytes()).await.unwrap();
-            // A connection whose write is blocked is not at rest, however long.
-            sleep(3 * REST_AFTER).await;
-            while !received.ends_with(b"whole") {
-                received.push(receiver.read_u8().await.unwrap());
-            }
-            let requests = [request("/").repeat(2), request("/stream")].concat();
-            let (sent, read) = tokio::join!(sender.write_all(requests.as_bytes()), receiver.read_to_end(&mut received));
-            assert!(sent.is_ok() && read.is_ok() && serving.await.is_ok());
-            let received = String::from_utf8(received).unwrap();
-            let bodies = received.split("HTTP/1.1 200 OK\r\n").filter_map(|one| one.split_once("\r\n\r\n"));
-            assert_eq!(bodies.map(|(_, body)| body).collect::<Vec<_>>(), ENDS, "{room}");
-        }
-    }
-
-    #[tokio::test]
-    async fn completes_a_stream_that_begins_while_the_server_closes() {
-        let (mut client, server) = tokio::io::duplex(7);
-        let connection = Arc::new(ConnectInfo::new(Ipv4Addr::LOCALHOST.into()));
-        let closing = CancellationToken::new();
-        let ending = Ending { idle_timeout: Duration::from_secs(60), closing: closing.clone() };
-        let serving = tokio::spawn(async move { serve(server, connection, handle, &ending).await });
-        client.write_all(b"GET /stream HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
-        let mut received = [0; 7];
-        client.read_exact(&mut received).await.unwrap();
-        closing.cancel();
-        sleep(REST_AFTER).await;
-        let mut received = String::new();
-        client.read_to_string(&mut received).await.unwrap();
-        assert!(received.ends_with("5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"), "{received}");
-        assert!(serving.await.is_ok());
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
-use super::connection::{BoxError, Ending, Handler, IDLE_CLOSE_TIMEOUT, MAX_HEAD, idle, service};
+use super::connection::{BoxError, Handler, IDLE_CLOSE_TIMEOUT, MAX_HEAD, ServerContext, idle, service};
 use crate::connect_info::ConnectInfo;
 
 /// Maximum concurrent requests on a connection. A page needs one or two. Each takes memory until the client has read
@@ -27,7 +27,7 @@ pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     connection: Arc<ConnectInfo>,
     handler: impl Handler,
-    ending: &Ending,
+    context: &ServerContext,
 ) -> Result<(), BoxError> {
     let served = Builder::new(TokioExecutor::new())
         .max_concurrent_streams(MAX_STREAMS)
@@ -40,8 +40,8 @@ pub(super) async fn serve(
     let is_idle = tokio::select! {
         biased;
         ended = served.as_mut() => return Ok(ended?),
-        () = ending.closing.cancelled() => false,
-        () = idle(&connection, Instant::now(), ending.idle_timeout) => true,
+        () = context.closing.cancelled() => false,
+        () = idle(&connection, Instant::now(), context.idle_timeout) => true,
     };
     served.as_mut().graceful_shutdown();
     if is_idle {

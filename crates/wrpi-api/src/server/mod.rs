@@ -1,12 +1,14 @@
 //! The listeners: binds, serves, and stops without losing a request.
 
 mod accept;
+mod broadcast;
 mod connection;
 mod descriptors;
 mod http1;
 mod http2;
 mod io;
 mod places;
+mod stream;
 mod tls;
 
 use std::future::Future;
@@ -16,6 +18,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Handle;
 use tower_service::Service as _;
 use tracing::info;
 use wrpi_core::Tasks;
@@ -26,6 +29,7 @@ use crate::routes::{Routes, admin};
 use crate::settings::HttpSettings;
 use crate::state::AppState;
 use accept::Connections;
+use broadcast::Broadcast;
 use places::Places;
 
 /// Maximum connections of the admin listener, which do not count towards `MAX_CONNECTIONS`.
@@ -104,9 +108,17 @@ pub async fn serve(
     state.heartbeat = state.heartbeat.min(settings.idle_timeout / 3);
     let state = Arc::new(state);
     tasks.spawn("renderer", state.clone().follow_readings());
+    let broadcast = Broadcast::new(Handle::current().metrics().num_workers());
+    for shard in broadcast.shards() {
+        tasks.spawn("streams", shard.run(state.latest.subscribe(), state.heartbeat));
+    }
 
     let connections = |listener, max| {
-        Connections::new(Places::new(max, state.metrics.connections(listener, max)), settings.idle_timeout)
+        Connections::new(
+            Places::new(max, state.metrics.connections(listener, max)),
+            settings.idle_timeout,
+            broadcast.clone(),
+        )
     };
     let public = connections("public", descriptors::within_limit(settings.max_connections));
     let admin = connections("admin", ADMIN_CONNECTIONS);

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tracing::{info, warn};
 
-use super::connection::{BoxError, Ending, FIRST_REQUEST_TIMEOUT, Handler};
+use super::connection::{BoxError, FIRST_REQUEST_TIMEOUT, Handler, ServerContext};
 use super::{http1, http2};
 use crate::certificates::Certificates;
 use crate::connect_info::ConnectInfo;
@@ -40,19 +40,19 @@ pub(super) async fn serve(
     tls: TlsAcceptor,
     connection: Arc<ConnectInfo>,
     handler: impl Handler,
-    ending: &Ending,
+    context: &ServerContext,
 ) -> Result<(), BoxError> {
     // Boxed, because a future keeps space for values that have moved out of it.
     let handshake = Box::pin(timeout(FIRST_REQUEST_TIMEOUT, async { tls.accept(stream).await.map(Box::new) }));
     let mut stream = tokio::select! {
         stream = handshake => stream??,
-        () = ending.closing.cancelled() => return Ok(()),
+        () = context.closing.cancelled() => return Ok(()),
     };
     stream.get_mut().1.set_buffer_limit(Some(BUFFER));
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        Box::pin(http2::serve(stream, connection, handler, ending)).await
+        Box::pin(http2::serve(stream, connection, handler, context)).await
     } else {
-        http1::serve(stream, connection, handler, ending).await
+        http1::serve(stream, connection, handler, context).await
     }
 }
 

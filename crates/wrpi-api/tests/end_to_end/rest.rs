@@ -1,14 +1,13 @@
 //! Connections at rest, which `hyper` does not hold.
 
 use std::io::{Read, Write};
-use std::net::SocketAddr;
 use std::thread::sleep;
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::SockRef;
 use wrpi_test::{Api, BODY, Connection, TIMESTAMP, eventually};
 
-use crate::support::socket::{CONNECTIONS, HIDDEN, connect, request};
+use crate::support::socket::{CONNECTIONS, HIDDEN, connect, connect_with_small_buffer, request};
 
 /// After this time without a request, a connection is at rest.
 const PAUSE: Duration = Duration::from_millis(400);
@@ -96,16 +95,13 @@ fn streams_over_http_1_0_without_chunks() {
 #[test]
 fn forgets_a_stream_whose_client_leaves_before_it_begins() {
     let (api, _redis) = Api::start(&[]);
-    let address: SocketAddr = api.address.parse().unwrap();
     for before in 1..60 {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_recv_buffer_size(2304).unwrap();
-        socket.connect(&address.into()).unwrap();
+        let socket = connect_with_small_buffer(&api.address);
         let requests = [request(&api, "/v0/wrpi").repeat(before), request(&api, "/v0/wrpi/stream")].concat();
         (&socket).write_all(requests.as_bytes()).unwrap();
         sleep(Duration::from_millis(5));
         // The connection is reset.
-        socket.set_linger(Some(Duration::ZERO)).unwrap();
+        SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
     }
     eventually(|| api.metric(CONNECTIONS), |active| active == "0");
     eventually(|| api.metric("wrpi_streams_active"), |active| active == "0");

@@ -2,11 +2,13 @@
 
 use std::io::Write;
 
-use wrpi_test::{Api, Redis, TIMESTAMP, VALUE, eventually, send};
+use tokio_rustls::rustls::version::TLS13;
+use wrpi_test::{Api, Connection, Redis, TIMESTAMP, VALUE, eventually, send};
 
 use crate::support::feed::NO_HEARTBEAT;
 use crate::support::frames::{self, authorized};
 use crate::support::https::Https;
+use crate::support::socket::{connect_with_small_buffer, request};
 use crate::support::stream::{ETAG, STREAM, STREAMS, Writer, event, next};
 
 #[test]
@@ -137,5 +139,38 @@ fn keeps_clients_that_do_not_read_from_delaying_others_or_using_memory() {
     for value in [VALUE, "1.999"] {
         let of_value = events.iter().filter(|event| event.contains(&format!(":{value},")));
         assert_eq!(of_value.count() as u32, held, "{value}");
+    }
+}
+
+#[test]
+fn sends_slow_http1_clients_whole_events_and_the_latest_last() {
+    let https = Https::start(&[("PLAIN_HTTP", "serve"), NO_HEARTBEAT]);
+    let api = &https.api;
+    let plain = || Connection::over(connect_with_small_buffer(&api.address));
+    let tcp = connect_with_small_buffer(&https.address);
+    let tls = Connection::over(https.connect_over(tcp, https.client(&[&TLS13], &["http/1.1"])));
+    let mut slow: Vec<_> = (0..40).map(|_| plain()).chain([tls]).collect();
+    for connection in &mut slow {
+        connection.write(&request(api, STREAM)).unwrap();
+    }
+    eventually(|| api.metric(STREAMS), |active| *active == slow.len().to_string());
+    let mut reader = api.stream(&[]);
+    assert_eq!(next(&mut reader), event(VALUE));
+
+    let mut writer = Writer::connect(&https.redis);
+    let mut sent = vec![event(VALUE)];
+    for second in 0..600 {
+        writer.write(&format!("1.{second:03}"), second);
+        sent.push(next(&mut reader));
+    }
+    for connection in &mut slow {
+        assert_eq!(connection.read(false).unwrap().status, 200);
+        let (mut received, mut unseen) = (0, sent.iter());
+        while unseen.len() > 0 {
+            let event = next(connection);
+            assert!(unseen.any(|sent| *sent == event), "{event} is damaged or not newer than the one before");
+            received += 1;
+        }
+        assert!(received < sent.len(), "all events fit into buffers, so no write was blocked");
     }
 }

@@ -56,7 +56,15 @@ impl Https {
 
     /// Connects and completes the handshake.
     pub(crate) fn connect(&self, client: ClientConfig) -> StreamOwned<ClientConnection, TcpStream> {
-        let mut tcp = socket::connect(&self.address);
+        self.connect_over(socket::connect(&self.address), client)
+    }
+
+    /// Completes the handshake on `tcp`.
+    pub(crate) fn connect_over(
+        &self,
+        mut tcp: TcpStream,
+        client: ClientConfig,
+    ) -> StreamOwned<ClientConnection, TcpStream> {
         let mut tls = ClientConnection::new(Arc::new(client), HOST.try_into().unwrap()).unwrap();
         tls.complete_io(&mut tcp).unwrap();
         StreamOwned::new(tls, tcp)
