@@ -1,4 +1,4 @@
-//! What many feeds cost the Redis in the middle: each has its own connection, as each replica of the API has.
+//! What many feeds cost Redis. Each feed has its own connection, like each replica of the API.
 
 use std::time::{Duration, Instant};
 
@@ -22,30 +22,31 @@ use crate::system::{System, reading};
 
 /// The default of `REDIS_HEARTBEAT`.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// How long Redis is watched without an update: two heartbeats.
+/// How long to observe Redis without an update: two heartbeats.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// What `feeds` feeds cost.
+/// The results for one number of feeds.
 #[derive(Debug)]
 pub(crate) struct Feeds {
     feeds: usize,
-    /// Milliseconds of Redis's CPU time.
+    /// CPU time of Redis in milliseconds.
     cpu_per_update: f64,
+    /// CPU time of Redis in milliseconds.
     cpu_per_idle_minute: f64,
-    /// What Redis sends for an update.
+    /// Bytes that Redis sends per update.
     bytes_per_update: f64,
-    /// Bytes that Redis holds for its clients after an update.
+    /// Bytes of memory that Redis uses for its clients after an update.
     memory: f64,
-    /// Milliseconds until the last feed has a reading.
+    /// Milliseconds from each write until the last feed has the reading.
     times: Vec<f64>,
 }
 
-/// Runs so many feeds on the load's core, and writes `writes` readings.
+/// Runs `feeds` feeds on the load's core and writes `writes` readings.
 pub(crate) fn measure(system: &System, feeds: usize, writes: u32) -> Result<Feeds> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let found = Cores::pinned(system.cores.load, || runtime.block_on(run(system, feeds, writes)));
+    let result = Cores::pinned(system.cores.load, || runtime.block_on(run(system, feeds, writes)));
     system.write_first();
-    found
+    result
 }
 
 async fn run(system: &System, feeds: usize, writes: u32) -> Result<Feeds> {
@@ -56,7 +57,7 @@ async fn run(system: &System, feeds: usize, writes: u32) -> Result<Feeds> {
         tasks.spawn(follow(settings.clone(), HEARTBEAT, metrics.clone(), sender));
         readings.push(receiver);
     }
-    all_have(&mut readings, reading(0)?).await?;
+    wait_for_all(&mut readings, reading(0)?).await?;
     let mut store = Store::connect(&settings).await?;
     let redis = &system.redis;
 
@@ -70,11 +71,11 @@ async fn run(system: &System, feeds: usize, writes: u32) -> Result<Feeds> {
         let reading = reading(number)?;
         sleep(PAUSE).await;
         let start = Instant::now();
-        // All feeds share this core, and on a busy machine may keep the answer from being read in time.
+        // All feeds share this core. On a busy machine, they can delay the writer until it times out, so retry.
         while let Err(error) = store.publish(&reading).await {
             ensure!(start.elapsed() < PATIENCE, error);
         }
-        all_have(&mut readings, reading).await?;
+        wait_for_all(&mut readings, reading).await?;
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
     let per_update = |total: f64| total / f64::from(writes);
@@ -88,17 +89,17 @@ async fn run(system: &System, feeds: usize, writes: u32) -> Result<Feeds> {
     })
 }
 
-/// Waits until each feed has passed `wanted` on.
-async fn all_have(readings: &mut [Receiver<Option<Reading>>], wanted: Reading) -> Result<()> {
+/// Waits until every feed has published `wanted`.
+async fn wait_for_all(readings: &mut [Receiver<Option<Reading>>], wanted: Reading) -> Result<()> {
     let is_wanted = |last: &Option<Reading>| *last == Some(wanted);
-    // What `wait_for` gives must be dropped at once: it keeps the feed from sending.
+    // `wait_for` returns a borrow that blocks the feed from sending, so drop it at once.
     let all = readings.iter_mut().map(async |receiver| receiver.wait_for(is_wanted).await.map(drop));
-    timeout(PATIENCE, try_join_all(all)).await.context("a feed stands still")??;
+    timeout(PATIENCE, try_join_all(all)).await.context("timed out waiting for the feeds")??;
     Ok(())
 }
 
 impl Feeds {
-    /// Milliseconds of Redis's CPU time in a minute with one update, for each feed.
+    /// Milliseconds of Redis's CPU time per feed, in a minute with one update.
     pub(crate) fn cpu_per_minute(&self) -> f64 {
         (self.cpu_per_update + self.cpu_per_idle_minute) / self.feeds as f64
     }
@@ -117,15 +118,15 @@ impl Feeds {
     }
 }
 
-/// One line for each count of feeds.
-pub(crate) fn lines(found: &[Feeds]) -> String {
+/// The table, with one line for each number of feeds.
+pub(crate) fn lines(results: &[Feeds]) -> String {
     let header = [
         "feeds",
         "Redis CPU per update",
         "… per idle minute",
-        "sent per update",
-        "memory of its clients",
+        "Redis output per update",
+        "Redis memory for clients",
         "update → last feed",
     ];
-    table(header, found.iter().map(Feeds::cells))
+    table(header, results.iter().map(Feeds::cells))
 }

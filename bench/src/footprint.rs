@@ -1,4 +1,4 @@
-//! Memory and start-up.
+//! Memory and start-up time of the API, its Redis commands while idle, and the cost of an updater run.
 
 use std::net::TcpStream;
 use std::process::Command;
@@ -13,21 +13,21 @@ use wrpi_test::{Api, Connection, PATIENCE, binary, resident_bytes};
 use crate::machine::Cores;
 use crate::system::System;
 
-/// How many connections are kept at once.
+/// Number of open connections.
 const CONNECTIONS: usize = 10_000;
 
-/// How long an idle API is watched: two of its heartbeats.
+/// How long to observe an idle API: two heartbeats.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Bytes of resident memory of one API process on all cores, after its first request; and what each of [`CONNECTIONS`]
-/// connections adds that has had an answer and is kept.
+/// Bytes of resident memory of one API process on all cores, after its first response. Then the increase for each of
+/// [`CONNECTIONS`] connections, after a response on each.
 pub(crate) fn memory(system: &System) -> Result<(f64, f64)> {
     let api = system.api()?;
     let idle = resident_bytes(api.service.id()) as f64;
     let target = system.target("wrpi-api", api.port(), Vec::new());
     let mut kept = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {
-        // Not `Connection::open`, which takes two descriptors.
+        // `Connection::open` would use two descriptors.
         let stream = TcpStream::connect(target.address())?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut connection = Connection::over(stream);
@@ -36,37 +36,36 @@ pub(crate) fn memory(system: &System) -> Result<(f64, f64)> {
     }
     let per_connection = (resident_bytes(api.service.id()) as f64 - idle) / CONNECTIONS as f64;
     for connection in &mut kept {
-        target.ask(connection).context("a kept connection was closed")?;
+        target.ask(connection).context("the API closed an idle connection")?;
     }
     Ok((idle, per_connection))
 }
 
-/// Milliseconds from starting an API process, its Redis ready, to its first 200; `count` times.
+/// Starts an API process `count` times, with Redis ready. Returns the milliseconds from each start to the first 200.
 pub(crate) fn starts(system: &System, count: usize) -> Result<Vec<f64>> {
     let start = || {
         let start = Instant::now();
         let api = Cores::pinned(system.cores.server, || Ok(system.spawn_api(&[], &[])))?;
-        system.target("wrpi-api", api.port(), Vec::new()).becomes_right()?;
+        system.target("wrpi-api", api.port(), Vec::new()).wait_until_correct()?;
         Ok(start.elapsed().as_secs_f64() * 1e3)
     };
     (0..count).map(|_| start()).collect()
 }
 
-/// How many commands a minute one API process sends to Redis while nothing happens, as it is set by default.
+/// The number of commands per minute that one idle API process with default settings sends to Redis.
 pub(crate) fn idle_commands(system: &System) -> Result<f64> {
     let api = Api::follow(&system.redis, &[]);
     api.becomes_ready();
     let commands = || system.redis_statistic("total_commands_processed");
     let before = commands()?;
     sleep(IDLE);
-    // The second of the two that ask counts itself or the first.
+    // The difference includes one of the two INFO commands.
     Ok((commands()? - before - 1.0) * 60.0 / IDLE.as_secs_f64())
 }
 
-/// Runs the updater `count` times, and gives what each run takes from its start to its end: milliseconds, and those of
-/// CPU time.
+/// Runs the updater `count` times. Returns the wall-clock time and the CPU time of each run, in milliseconds.
 pub(crate) fn updater_runs(system: &System, count: usize) -> Result<Vec<(f64, f64)>> {
-    let cpu_of_ended = || -> Result<Duration> {
+    let children_cpu = || -> Result<Duration> {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
         let microseconds = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
         Ok(Duration::from_micros(microseconds.try_into()?))
@@ -74,9 +73,9 @@ pub(crate) fn updater_runs(system: &System, count: usize) -> Result<Vec<(f64, f6
     let run = || {
         let mut updater = Command::new(binary("updater"));
         updater.envs(system.redis.environment()).env("RUST_LOG", "warn");
-        let (cpu_before, start) = (cpu_of_ended()?, Instant::now());
+        let (cpu_before, start) = (children_cpu()?, Instant::now());
         let status = Cores::pinned(system.cores.server, || Ok(updater.status()?))?;
-        let (wall, cpu) = (start.elapsed(), cpu_of_ended()? - cpu_before);
+        let (wall, cpu) = (start.elapsed(), children_cpu()? - cpu_before);
         ensure!(status.success(), "the updater ended with {status}");
         Ok((wall.as_secs_f64() * 1e3, cpu.as_secs_f64() * 1e3))
     };

@@ -1,4 +1,4 @@
-//! All measures and their goals, in the order of the table.
+//! All measurements and their goals, in the order of the table.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rustls::HandshakeKind;
 
 use crate::capacity::Capacity;
 use crate::feeds::{self, Feeds};
-use crate::machine::{Cores, KIB, MOST_LOAD, allow_descriptors, load_average};
+use crate::machine::{Cores, KIB, MAX_LOAD, allow_descriptors, load_average};
 use crate::peers::{AIOHTTP, API, HYPER, NGINX_RETURN, NGINX_STATIC, Peers};
 use crate::report::{Row, number, table};
 use crate::saturation::Saturation;
@@ -16,9 +16,9 @@ use crate::streams::{self, STREAMS};
 use crate::system::System;
 use crate::{footprint, replicas, steady, tls};
 
-/// How much more a request to a server whose work never changes may cost in the dearest round than in the cheapest. The
-/// narrowest goal leaves 10 % above that server, and rounds that differ by more than half as much again could hide it.
-const MOST_SPREAD: f64 = 0.15;
+/// Maximum spread between rounds of the CPU per request, for servers whose work never changes. The tightest goal allows
+/// 10 % more CPU than such a server uses. A spread of more than 15 % could hide a missed goal.
+const MAX_SPREAD: f64 = 0.15;
 
 /// How long to measure.
 #[derive(Debug)]
@@ -32,18 +32,18 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    /// For the record.
+    /// For published results.
     pub(crate) const FULL: Self =
         Self { rounds: 5, seconds: 3, writes: 300, starts: 30, handshakes: 1_500, feeds: &[100, 300, 1_000] };
-    /// For every day: all of it in about a minute.
+    /// For daily use: the same measurements in about a minute.
     pub(crate) const QUICK: Self =
         Self { rounds: 1, seconds: 1, writes: 50, starts: 10, handshakes: 300, feeds: &[100] };
 }
 
-/// Everything that was measured.
+/// All results.
 #[derive(Debug)]
-pub(crate) struct Found {
-    /// What the machine had to do before.
+pub(crate) struct Results {
+    /// The load average at the start.
     pub(crate) load_before: f64,
     saturation: Saturation,
     rows: Vec<Row>,
@@ -51,18 +51,18 @@ pub(crate) struct Found {
     pub(crate) capacity: Capacity,
 }
 
-/// Measures everything. It is an error if any answer was wrong: what such a run would show counts for nothing.
-pub(crate) fn measure(effort: &Effort) -> Result<Found> {
+/// Measures everything. Fails if a response is wrong, because the results of such a run are invalid.
+pub(crate) fn measure(effort: &Effort) -> Result<Results> {
     allow_descriptors(STREAMS as u64 + 1_000)?;
     let load_before = load_average()?;
     let system = System::start(Cores::find()?)?;
     let peers = Peers::start(&system)?;
 
-    eprintln!("full load: {} rounds of {} s of each", effort.rounds, effort.seconds);
+    eprintln!("full load: {} rounds of {} s for each server", effort.rounds, effort.seconds);
     let saturation = Saturation::measure(&system, &peers, effort.rounds, effort.seconds)?;
     let mut rows = saturation_rows(&saturation);
     rows.push(half_load(&system, &peers, &saturation, effort)?);
-    eprintln!("handshakes");
+    eprintln!("TLS handshakes");
     rows.extend(handshakes(&system, &peers, effort)?);
     drop(peers);
 
@@ -72,20 +72,20 @@ pub(crate) fn measure(effort: &Effort) -> Result<Found> {
     rows.extend(stream_rows(&streams));
     for (count, measure) in [(1, "write in Redis → served by 1 API process, p99"), (10, "… by 10 API processes, p99")]
     {
-        eprintln!("from a write to {count} replicas");
+        eprintln!("delay from a write to {count} replicas");
         let times = replicas::propagation(&system, count, effort.writes)?;
         rows.push(Row::p99(measure, 5.0, "ms", &times));
     }
-    eprintln!("memory, start, updater");
+    eprintln!("memory, start-up, updater");
     let (idle, per_connection) = footprint::memory(&system)?;
     let per_stream = median(&streams.iter().map(|round| round.memory).collect::<Vec<_>>());
     let [http1, http2] = tls::memory(&system)?;
     rows.push(Row::median("resident memory, idle", 8.0, "MiB", &[idle / KIB / KIB]));
     for (measure, at_most, bytes) in [
-        ("… of an idle keep-alive connection", 12.0, per_connection),
-        ("… of a stream", 8.0, per_stream),
-        ("… of an idle connection over TLS, HTTP/1.1", 16.0, http1),
-        ("… of an idle connection over TLS, HTTP/2", 16.0, http2),
+        ("… per idle keep-alive connection", 12.0, per_connection),
+        ("… per stream", 8.0, per_stream),
+        ("… per idle TLS connection, HTTP/1.1", 16.0, http1),
+        ("… per idle TLS connection, HTTP/2", 16.0, http2),
     ] {
         rows.push(Row::median(measure, at_most, "KiB", &[bytes / KIB]));
     }
@@ -94,10 +94,10 @@ pub(crate) fn measure(effort: &Effort) -> Result<Found> {
     let runs = footprint::updater_runs(&system, effort.starts)?;
     let (wall, cpu): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
     rows.push(Row::median("one updater run, whole process, wall clock", 10.0, "ms", &wall));
-    rows.push(Row::median("… CPU", 5.0, "ms", &cpu));
-    eprintln!("Redis");
+    rows.push(Row::median("… CPU time", 5.0, "ms", &cpu));
+    eprintln!("Redis commands of an idle replica");
     let idle_commands = footprint::idle_commands(&system)?;
-    rows.push(Row::median("Redis commands a minute of an idle replica", 20.0, "", &[idle_commands]));
+    rows.push(Row::median("Redis commands per minute of an idle replica", 20.0, "", &[idle_commands]));
     drop(system);
     let feeds = simulate(effort)?;
     let capacity = Capacity {
@@ -108,10 +108,10 @@ pub(crate) fn measure(effort: &Effort) -> Result<Found> {
         idle_commands,
         redis_cpu: feeds.last().map_or(f64::NAN, Feeds::cpu_per_minute),
     };
-    Ok(Found { load_before, saturation, rows, feeds, capacity })
+    Ok(Results { load_before, saturation, rows, feeds, capacity })
 }
 
-/// Runs all counts of feeds, one after the other.
+/// Measures each number of feeds, one after the other.
 pub(crate) fn simulate(effort: &Effort) -> Result<Vec<Feeds>> {
     let system = System::start(Cores::find()?)?;
     let run = |&count: &usize| {
@@ -131,11 +131,11 @@ fn saturation_rows(saturation: &Saturation) -> Vec<Row> {
     ]
 }
 
-/// Latency at half of what the slower of the two can do, the API and nginx in turn.
+/// Latency at half of the maximum rate of the slower server. The API and nginx take turns.
 fn half_load(system: &System, peers: &Peers, saturation: &Saturation, effort: &Effort) -> Result<Row> {
     let (api, nginx) = (peers.named(API)?, peers.named(NGINX_RETURN)?);
     let rate = saturation.rate(API).min(saturation.rate(NGINX_RETURN)) / 2.0;
-    ensure!(rate > 0.0, "no rate");
+    ensure!(rate > 0.0, "the maximum rate is 0");
     eprintln!("half load: {rate:.0} requests/s");
     let p99 = |target| -> Result<f64> {
         Ok(quantile(&steady::run(target, system.cores, rate, Duration::from_secs(effort.seconds))?, 0.99))
@@ -145,7 +145,7 @@ fn half_load(system: &System, peers: &Peers, saturation: &Saturation, effort: &E
     Ok(Row::ratios(&measure, 1.0, "µs", &rounds))
 }
 
-/// The API and nginx in turn.
+/// CPU time of TLS handshakes. The API and nginx take turns.
 fn handshakes(system: &System, peers: &Peers, effort: &Effort) -> Result<Vec<Row>> {
     let row = |(kind, measure)| {
         let cpu = |target| tls::handshakes(system, target, kind, effort.handshakes);
@@ -162,35 +162,35 @@ fn stream_rows(rounds: &[streams::Round]) -> [Row; 2] {
         let rounds: Vec<_> = rounds.iter().map(|round| (time(round), round.write_loop)).collect();
         Row::ratios(measure, at_most, "ms", &rounds)
     };
-    let one_core = "write in Redis → on the last of 10,000 streams, against a loop of writes";
+    let one_core = "write in Redis → received on the last of 10,000 streams, against a write loop";
     [
         against_loop(one_core, 1.3, |round| round.one_core),
         against_loop("… with two cores for the API", 0.7, |round| round.all_cores),
     ]
 }
 
-impl Found {
-    /// Each goal and how it was met, and what a request costs.
+impl Results {
+    /// The table of goals, and the CPU time per request.
     pub(crate) fn goals(&self) -> String {
         let goals = table(["measure", "goal", "measured", "spread", "met"], self.rows.iter().map(Row::cells));
         let [api, hyper, nginx] = [API, HYPER, NGINX_RETURN].map(|name| number(median(&self.saturation.cpu(name))));
         format!("{goals}\n\nCPU per request: API {api} µs, bare hyper {hyper} µs, nginx `return 200` {nginx} µs.")
     }
 
-    /// What feeds cost Redis.
+    /// The table of feeds.
     pub(crate) fn feeds(&self) -> String {
         feeds::lines(&self.feeds)
     }
 
-    /// Why the machine was too busy for figures that count.
+    /// The reasons why the machine was too busy for valid results.
     pub(crate) fn objections(&self) -> Vec<String> {
         let load = self.load_before;
-        let load = (load > MOST_LOAD).then(|| format!("the load average was {load} before (at most {MOST_LOAD})"));
+        let load = (load > MAX_LOAD).then(|| format!("the load average was {load} at the start (limit: {MAX_LOAD})"));
         let spread = |name| {
             let percent = 100.0 * spread(&self.saturation.cpu(name));
-            let most = 100.0 * MOST_SPREAD;
-            (percent > most).then(|| {
-                format!("CPU per request of {name} differs by {percent:.0} % between rounds (at most {most:.0} %)")
+            let max = 100.0 * MAX_SPREAD;
+            (percent > max).then(|| {
+                format!("the CPU per request of {name} differed by {percent:.0} % between rounds (limit: {max:.0} %)")
             })
         };
         load.into_iter().chain([HYPER, NGINX_RETURN].into_iter().filter_map(spread)).collect()

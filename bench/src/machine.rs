@@ -1,4 +1,4 @@
-//! The machine: which core does what, and what the kernel says that a process has used.
+//! The machine: its cores, its load, the limit of open files, and the CPU time of processes.
 
 use std::fs::{read_dir, read_to_string};
 use std::thread::sleep;
@@ -9,25 +9,25 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 
-/// The cores: what is measured never shares one with what measures.
+/// The cores. A pinned server never shares a core with the load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cores {
-    /// For the servers and Redis.
+    /// The core of the servers and Redis.
     pub(crate) server: usize,
-    /// For the load.
+    /// The core of the load.
     pub(crate) load: usize,
 }
 
 impl Cores {
-    /// The first and the last core that this process may use.
+    /// Selects the first and the last core that this process may use.
     pub(crate) fn find() -> Result<Self> {
         let allowed = sched_getaffinity(Pid::from_raw(0))?;
         let mut cores = (0..CpuSet::count()).filter(|core| allowed.is_set(*core).unwrap_or(false));
-        let (server, load) = (cores.next().context("no core")?, cores.next_back());
-        Ok(Self { server, load: load.context("two cores are needed: one for the server, one for the load")? })
+        let (server, load) = (cores.next().context("this process may not use any core")?, cores.next_back());
+        Ok(Self { server, load: load.context("the benchmark needs two cores: one for the servers, one for the load")? })
     }
 
-    /// Runs `start` on one core; what it spawns stays there.
+    /// Runs `start` on one core. Processes that `start` spawns stay on this core.
     pub(crate) fn pinned<T>(core: usize, start: impl FnOnce() -> Result<T>) -> Result<T> {
         let this_thread = Pid::from_raw(0);
         let before = sched_getaffinity(this_thread)?;
@@ -40,46 +40,47 @@ impl Cores {
     }
 }
 
-/// What all running threads of a process have used of the CPU, to the nanosecond.
+/// The CPU time of all running threads of a process.
 pub(crate) fn cpu_time(process: u32) -> Result<Duration> {
     let mut nanoseconds = 0;
     for thread in read_dir(format!("/proc/{process}/task")).context("a server has ended")? {
-        // On the CPU, waiting for it, and how often it got it.
-        let used = read_to_string(thread?.path().join("schedstat"))?;
-        nanoseconds += used.split_whitespace().next().context("no CPU time")?.parse::<u64>()?;
+        // The fields: nanoseconds on the CPU, nanoseconds waiting for it, and number of time slices.
+        let schedstat = read_to_string(thread?.path().join("schedstat"))?;
+        nanoseconds += schedstat.split_whitespace().next().context("schedstat is empty")?.parse::<u64>()?;
     }
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// What `/proc` calls a kB, in bytes.
+/// Bytes of a KiB, which `/proc` calls kB.
 pub(crate) const KIB: f64 = 1024.0;
 
-/// Lets this process, and what it spawns, have `wanted` open descriptors.
-pub(crate) fn allow_descriptors(wanted: u64) -> Result<()> {
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    ensure!(most >= wanted, "{wanted} open files are needed; the limit (ulimit -Hn) is {most}");
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).context("cannot raise the limit of open files")
+/// Raises the limit of open files to the maximum, for this process and its children. Fails if the maximum is below
+/// `needed`.
+pub(crate) fn allow_descriptors(needed: u64) -> Result<()> {
+    let (_, max) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    ensure!(max >= needed, "the benchmark needs {needed} open files, but the limit (ulimit -Hn) is {max}");
+    setrlimit(Resource::RLIMIT_NOFILE, max, max).context("cannot raise the limit of open files")
 }
 
-/// The load average up to which a machine counts as quiet. Measures have both of two cores for themselves then in at
-/// least half of the time, and the rounds show whether it was so.
-pub(crate) const MOST_LOAD: f64 = 0.5;
-/// How long a machine may take to become quiet: a build before leaves a load of 2 behind, which falls to
-/// [`MOST_LOAD`] in a minute and a half.
-const CALMS_DOWN: Duration = Duration::from_secs(180);
+/// Maximum load average of a quiet machine. At this load, a benchmark on two cores has both cores to itself for at
+/// least half of the time. The spread between rounds shows whether this was enough.
+pub(crate) const MAX_LOAD: f64 = 0.5;
+/// Maximum time to wait for a quiet machine. A build leaves a load average of 2, which falls to [`MAX_LOAD`] in 90
+/// seconds.
+const MAX_WAIT: Duration = Duration::from_secs(180);
 
-/// Waits until the machine is quiet, or has had the time for it.
-pub(crate) fn calms_down() -> Result<()> {
-    let end = Instant::now() + CALMS_DOWN;
-    while load_average()? > MOST_LOAD && Instant::now() < end {
-        eprintln!("waiting for a load average of {MOST_LOAD}: it is {}", load_average()?);
+/// Waits until the machine is quiet, for [`MAX_WAIT`] at most.
+pub(crate) fn wait_until_quiet() -> Result<()> {
+    let end = Instant::now() + MAX_WAIT;
+    while load_average()? > MAX_LOAD && Instant::now() < end {
+        eprintln!("waiting for a load average of {MAX_LOAD}, now {}", load_average()?);
         sleep(Duration::from_secs(10));
     }
     Ok(())
 }
 
-/// How many processes wanted a core in the last minute, on average.
+/// The load average of the last minute.
 pub(crate) fn load_average() -> Result<f64> {
     let averages = read_to_string("/proc/loadavg")?;
-    Ok(averages.split_whitespace().next().context("no load average")?.parse()?)
+    Ok(averages.split_whitespace().next().context("/proc/loadavg is empty")?.parse()?)
 }

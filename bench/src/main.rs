@@ -1,4 +1,4 @@
-//! Measures the API beside what a user would pick instead: `wrpi-bench full`, `quick`, `feeds` or `guard`.
+//! Compares the API with other servers: `wrpi-bench full`, `quick`, `feeds` or `guard`.
 
 mod capacity;
 mod document;
@@ -23,10 +23,10 @@ use anyhow::{Result, bail};
 
 use goals::Effort;
 
-const USAGE: &str = "usage: wrpi-bench full    all measures, and writes them into docs/performance.md
-       wrpi-bench quick   all measures, roughly
-       wrpi-bench feeds   what many replicas cost Redis
-       wrpi-bench guard   instructions and system calls a request, against their bounds";
+const USAGE: &str = "usage: wrpi-bench full    measure everything and write the results into docs/performance.md
+       wrpi-bench quick   measure everything, less precisely, and write nothing
+       wrpi-bench feeds   measure what many replicas cost Redis
+       wrpi-bench guard   check the instructions and system calls of a request against their limits";
 
 fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {

@@ -1,4 +1,4 @@
-//! What a user would pick instead, and the limit: all serve the same reading on the same core.
+//! The servers with which the API is compared. All serve the same reading on the same core.
 
 use std::collections::BTreeSet;
 use std::fs::{create_dir, write};
@@ -12,7 +12,7 @@ use crate::system::{BODY, System};
 use crate::target::Target;
 use crate::tls::tls_port;
 
-/// All servers side by side; each is idle while another is measured.
+/// All servers. They run side by side, and each is idle while another is measured.
 #[derive(Debug)]
 pub(crate) struct Peers {
     /// The API, then the others.
@@ -24,14 +24,14 @@ pub(crate) struct Peers {
 }
 
 pub(crate) const API: &str = "wrpi-api";
-pub(crate) const HYPER: &str = "bare hyper, the same answer";
-pub(crate) const NGINX_RETURN: &str = "nginx `return 200`, no authentication";
+pub(crate) const HYPER: &str = "bare hyper (same response)";
+pub(crate) const NGINX_RETURN: &str = "nginx `return 200` without authentication";
 pub(crate) const NGINX_STATIC: &str = "nginx static file + `auth_basic`";
 const NGINX_TLS: &str = "nginx over TLS";
 pub(crate) const AIOHTTP: &str = "aiohttp + Redis";
 
 impl Peers {
-    /// Starts all of them and waits until each answers as it must.
+    /// Starts all servers and waits until each sends the expected response.
     pub(crate) fn start(system: &System) -> Result<Self> {
         Cores::pinned(system.cores.server, || {
             let mut api = system.api()?;
@@ -41,26 +41,26 @@ impl Peers {
 
             let (hyper, port) = start_hyper(&[], &answer);
             let hyper_target = system.target(HYPER, port, vec![hyper.id()]);
-            let same = hyper_target.becomes_right()?;
-            ensure!(without_date(&same) == without_date(&answer), "bare hyper sends {same:?}, not {answer:?}");
+            let same = hyper_target.wait_until_correct()?;
+            ensure!(without_date(&same) == without_date(&answer), "bare hyper sends {same:?} instead of {answer:?}");
 
             let (nginx, [returning, with_file, nginx_tls]) = start_nginx(system)?;
             let (aiohttp, aiohttp_target) = start_aiohttp(system)?;
             let all = vec![ok, hyper_target, returning, with_file, aiohttp_target];
             for target in &all {
-                target.becomes_right()?;
+                target.wait_until_correct()?;
             }
             Ok(Self { all, tls: [api_tls, nginx_tls], _api: api, _servers: vec![hyper, nginx, aiohttp] })
         })
     }
 
-    /// The target called `name`.
+    /// The target named `name`.
     pub(crate) fn named(&self, name: &str) -> Result<&Target> {
-        self.all.iter().find(|target| target.name == name).with_context(|| format!("no {name}"))
+        self.all.iter().find(|target| target.name == name).with_context(|| format!("no target named {name}"))
     }
 }
 
-/// Starts nginx, which answers with a constant, with a file and a password, and with a constant over TLS.
+/// Starts nginx. Its targets are a constant response, a static file with a password, and a constant response over TLS.
 fn start_nginx(system: &System) -> Result<(Service, [Target; 3])> {
     let directory = system.directory.path();
     create_dir(directory.join("v0"))?;
@@ -81,11 +81,11 @@ fn start_nginx(system: &System) -> Result<(Service, [Target; 3])> {
     Ok((server, targets))
 }
 
-/// Starts the Python service, each of whose answers costs Redis a command.
+/// Starts the Python service, which sends one Redis command per request.
 fn start_aiohttp(system: &System) -> Result<(Service, Target)> {
     let (port, service) = (free_port(), system.file("aiohttp_service.py"));
     write(&service, include_str!("../peers/aiohttp_service.py"))?;
-    // `make` has made it.
+    // The Makefile creates this virtual environment.
     let python = std::env::current_exe()?.with_file_name("../bench-tools/bin/python");
     let mut aiohttp = Command::new(python);
     aiohttp.arg(service);
@@ -96,7 +96,8 @@ fn start_aiohttp(system: &System) -> Result<(Service, Target)> {
     Ok((server, target))
 }
 
-/// Starts bare hyper, which gives the same answer to every request, and tells its port. `wrapper` runs it, if given.
+/// Starts bare hyper, which sends `answer` to every request. Returns the server and its port. `wrapper` is a command
+/// that runs it, or empty.
 pub(crate) fn start_hyper(wrapper: &[&str], answer: &Response) -> (Service, u16) {
     let port = free_port();
     let address = format!("127.0.0.1:{port}");
@@ -105,7 +106,7 @@ pub(crate) fn start_hyper(wrapper: &[&str], answer: &Response) -> (Service, u16)
     (Service::wrapped(wrapper, "bare_hyper", &arguments, [("", ""); 0]), port)
 }
 
-/// The headers of an answer but for its time.
+/// The headers of a response except `Date`.
 fn without_date(answer: &Response) -> BTreeSet<(&str, &str)> {
     let headers = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     headers.filter(|(name, _)| *name != "date").collect()

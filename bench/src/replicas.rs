@@ -1,4 +1,4 @@
-//! How soon after a write in Redis every replica serves it.
+//! The delay from a write in Redis until every replica serves the reading.
 
 use std::thread::sleep;
 use std::time::Instant;
@@ -7,13 +7,13 @@ use anyhow::Result;
 
 use crate::stream::{PAUSE, Writer, open};
 use crate::system::{System, body};
-use crate::target::{Target, until};
+use crate::target::{Target, read_until};
 
-/// Starts `count` API processes, writes `writes` readings as the updater does, and gives for each the milliseconds
-/// from before the write until a client of each replica had it, on a stream.
+/// Starts `count` API processes and writes `writes` readings as the updater does. Returns the milliseconds from before
+/// each write until a client has received the reading on a stream of each replica.
 ///
-/// Then, off the clock, each replica is asked, and must answer with it too. All cores have a part in it, as replicas
-/// have many.
+/// After this time, each replica must also answer a GET with the reading. The API processes use all cores, because real
+/// replicas run on many.
 pub(crate) fn propagation(system: &System, count: usize, writes: u32) -> Result<Vec<f64>> {
     let apis = (0..count).map(|_| system.api()).collect::<Result<Vec<_>>>()?;
     let mut streams = apis.iter().map(|api| Ok(open(&system.stream_of(api))?.0)).collect::<Result<Vec<_>>>()?;
@@ -25,7 +25,7 @@ pub(crate) fn propagation(system: &System, count: usize, writes: u32) -> Result<
         let start = Instant::now();
         writer.write(number)?;
         for stream in &mut streams {
-            until(&body, stream)?;
+            read_until(&body, stream)?;
         }
         times.push(start.elapsed().as_secs_f64() * 1e3);
         for api in &apis {

@@ -1,8 +1,8 @@
-//! The table: measure, goal, what was measured.
+//! Markdown tables, and the rows of the table of goals.
 
 use crate::statistics::{median, quantile};
 
-/// One goal and how it was met.
+/// A goal and its result.
 #[derive(Debug)]
 pub(crate) struct Row {
     measure: String,
@@ -13,7 +13,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The median of `samples` must not be above `at_most`.
+    /// The goal is a median of at most `at_most`.
     pub(crate) fn median(measure: &str, at_most: f64, unit: &'static str, samples: &[f64]) -> Self {
         let spread = match samples {
             [_] => String::new(),
@@ -22,7 +22,8 @@ impl Row {
         Self { measure: measure.to_owned(), at_most, measured: median(samples), spread, unit }
     }
 
-    /// The median of the ratios of both sides of `rounds`, in whatever `unit` these are, must not be above `at_most`.
+    /// The goal is a median ratio of at most `at_most`. A round is a pair of the API's and the peer's result, in
+    /// `unit`.
     pub(crate) fn ratios(measure: &str, at_most: f64, unit: &str, rounds: &[(f64, f64)]) -> Self {
         let (ours, theirs): (Vec<_>, Vec<_>) = rounds.iter().copied().unzip();
         let (ours, theirs) = (number(median(&ours)), number(median(&theirs)));
@@ -30,14 +31,14 @@ impl Row {
         Self::median(&format!("{measure} ({ours} {unit} : {theirs} {unit})"), at_most, "", &ratios)
     }
 
-    /// 99 of 100 `samples` must not be above `at_most`.
+    /// The goal is a 99th percentile of at most `at_most`.
     pub(crate) fn p99(measure: &str, at_most: f64, unit: &'static str, samples: &[f64]) -> Self {
-        let (middle, most) = (number(median(samples)), number(quantile(samples, 1.0)));
-        let spread = format!("median {middle}, highest {most} of {}", samples.len());
+        let (middle, highest) = (number(median(samples)), number(quantile(samples, 1.0)));
+        let spread = format!("median {middle}, highest {highest} of {}", samples.len());
         Self { measure: measure.to_owned(), at_most, measured: quantile(samples, 0.99), spread, unit }
     }
 
-    /// Its cells in the table of goals.
+    /// The cells of this row.
     pub(crate) fn cells(&self) -> [String; 5] {
         let figure = |figure| format!("{} {}", number(figure), self.unit).trim_end().to_owned();
         let met = if self.measured <= self.at_most { "yes" } else { "**no**" };
@@ -46,7 +47,7 @@ impl Row {
     }
 }
 
-/// A table of `lines` under `header`, in Markdown.
+/// Formats `lines` under `header` as a Markdown table.
 pub(crate) fn table<const N: usize>(header: [&str; N], lines: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = format!("| {} |\n|{}", header.join(" | "), "---|".repeat(N));
     for line in lines {
@@ -55,7 +56,7 @@ pub(crate) fn table<const N: usize>(header: [&str; N], lines: impl IntoIterator<
     table
 }
 
-/// Two decimal places, or fewer for larger numbers.
+/// Formats a number with two decimal places, or with none if it is an integer or at least 100.
 pub(crate) fn number(number: f64) -> String {
     match number {
         n if n == n.trunc() && n < 1e6 => format!("{n:.0}"),

@@ -1,6 +1,6 @@
-//! Medians, quantiles and how far apart measurements are.
+//! Quantiles, medians and spreads.
 
-/// The smallest of `samples` that is not below the part `quantile` (0 to 1) of them; not a number without any.
+/// The smallest sample that is at least as large as the fraction `quantile` (0 to 1) of `samples`. NaN without samples.
 pub(crate) fn quantile(samples: &[f64], quantile: f64) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -8,13 +8,13 @@ pub(crate) fn quantile(samples: &[f64], quantile: f64) -> f64 {
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }
 
-/// The middle one, or the mean of the two in the middle.
+/// The middle sample, or the mean of the two middle samples.
 pub(crate) fn median(samples: &[f64]) -> f64 {
     let upper_half: Vec<f64> = samples.iter().map(|sample| -sample).collect();
     (quantile(samples, 0.5) - quantile(&upper_half, 0.5)) / 2.0
 }
 
-/// How much larger the largest is than the smallest, as a part of that.
+/// The difference between the largest and the smallest sample, as a fraction of the smallest.
 pub(crate) fn spread(samples: &[f64]) -> f64 {
     quantile(samples, 1.0) / quantile(samples, 0.0) - 1.0
 }

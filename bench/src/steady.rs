@@ -1,7 +1,7 @@
-//! Latency at a rate that does not depend on the answers.
+//! Latency at a constant rate, which does not depend on the responses.
 //!
-//! Each request has its due time, and its latency counts from there, however late it was sent: a server that
-//! stalls is charged for every request that came due meanwhile ("coordinated omission" would leave them out).
+//! Each request has a due time, and its latency counts from that time, even if it was sent later. A server that stalls
+//! therefore delays all requests that are due meanwhile. This avoids coordinated omission.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -16,21 +16,22 @@ use crate::target::Target;
 
 const CONNECTIONS: usize = 64;
 
-/// Asks `target` `rate` times a second for `length`, and gives the latency of each request in microseconds. The
-/// load's core is busy throughout: it polls, as sleeping would add its own latency.
-pub(crate) fn run(target: &Target, cores: Cores, rate: f64, length: Duration) -> Result<Vec<f64>> {
+/// Sends `rate` requests per second to `target` for `duration`. Returns the latency of each request in microseconds.
+///
+/// The client polls and keeps its core busy, because sleeping would add latency.
+pub(crate) fn run(target: &Target, cores: Cores, rate: f64, duration: Duration) -> Result<Vec<f64>> {
     Cores::pinned(cores.load, || {
         let (request, mut idle, mut waiting) = (target.request(), VecDeque::new(), VecDeque::new());
         for _ in 0..CONNECTIONS {
             let mut link = Link::open(target)?;
-            // The server has accepted the connection before the clock starts.
+            // The server must accept the connection before the measurement starts.
             link.stream.write_all(&request)?;
-            let asked = Instant::now();
-            while !link.has_answer(asked)? {}
+            let sent_at = Instant::now();
+            while !link.read_response(sent_at)? {}
             idle.push_back(link);
         }
 
-        let total = (rate * length.as_secs_f64()) as usize;
+        let total = (rate * duration.as_secs_f64()) as usize;
         let mut latencies = Vec::with_capacity(total);
         let (start, mut sent) = (Instant::now(), 0);
         while latencies.len() < total {
@@ -45,7 +46,7 @@ pub(crate) fn run(target: &Target, cores: Cores, rate: f64, length: Duration) ->
             }
             for _ in 0..waiting.len() {
                 let Some((due, mut link)) = waiting.pop_front() else { break };
-                if link.has_answer(due)? {
+                if link.read_response(due)? {
                     latencies.push(due.elapsed().as_secs_f64() * 1e6);
                     idle.push_back(link);
                 } else {
@@ -57,7 +58,7 @@ pub(crate) fn run(target: &Target, cores: Cores, rate: f64, length: Duration) ->
     })
 }
 
-/// A kept connection and what has come of an answer.
+/// A keep-alive connection and the part of a response that it has received.
 struct Link<'a> {
     stream: TcpStream,
     target: &'a Target,
@@ -72,22 +73,23 @@ impl<'a> Link<'a> {
         Ok(Self { stream, target, received: Vec::with_capacity(1024) })
     }
 
-    /// Takes what has come to a request that was due at `due`; whether that makes the answer whole. What is not
-    /// the right answer in time is an error.
-    fn has_answer(&mut self, due: Instant) -> Result<bool> {
+    /// Reads available bytes of the response to the request that was due at `due`. Returns whether the response is
+    /// complete. Fails if the expected response does not arrive within [`PATIENCE`].
+    fn read_response(&mut self, due: Instant) -> Result<bool> {
         let mut buffer = [0; 4096];
         match self.stream.read(&mut buffer) {
             Ok(0) => anyhow::bail!("{} closed a connection", self.target.name),
-            Ok(length) => self.received.extend_from_slice(buffer.get(..length).context("more than there is room")?),
+            Ok(length) => self.received.extend_from_slice(buffer.get(..length).context("read past the buffer")?),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(error.into()),
         }
-        let is_whole = self.received.ends_with(self.target.body.as_bytes());
-        if is_whole {
+        let is_complete = self.received.ends_with(self.target.body.as_bytes());
+        if is_complete {
             self.received.clear();
         } else {
-            ensure!(due.elapsed() < PATIENCE, "{}: {:?}", self.target.name, self.received.escape_ascii().to_string());
+            let received = self.received.escape_ascii().to_string();
+            ensure!(due.elapsed() < PATIENCE, "{} timed out after sending {received:?}", self.target.name);
         }
-        Ok(is_whole)
+        Ok(is_complete)
     }
 }

@@ -1,4 +1,4 @@
-//! Streams of readings, and what writes them.
+//! Streams of readings, and a writer of readings.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -10,20 +10,20 @@ use wrpi_core::store::Store;
 use wrpi_test::PATIENCE;
 
 use crate::system::{System, reading};
-use crate::target::{Target, until};
+use crate::target::{Target, read_until};
 
-/// The time between two writes: long enough for the last one to have settled everywhere.
+/// The pause before each write, long enough for the last one to reach all clients.
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
-/// Opens a stream and waits for the first reading; gives what has come until then, too.
+/// Opens a stream and waits for the first reading. Also returns all bytes received.
 ///
-/// A client reads one stream after the other with [`until`], a system call each: no client costs
-/// less.
+/// A client reads one stream after the other with [`read_until`]. This costs one system call per stream, the minimum
+/// for a client.
 pub(crate) fn open(target: &Target) -> Result<(TcpStream, Vec<u8>)> {
     let mut stream = TcpStream::connect(target.address())?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(&target.request())?;
-    let first = until(&target.body, &mut stream)?;
+    let first = read_until(&target.body, &mut stream)?;
     Ok((stream, first))
 }
 

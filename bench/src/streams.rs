@@ -1,4 +1,5 @@
-//! How soon a new reading is on many open streams, beside a plain loop that writes the same bytes to as many sockets.
+//! The delay from a write until a reading is on many open streams, compared with a plain loop that writes the same
+//! bytes to as many sockets.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -12,12 +13,13 @@ use crate::machine::Cores;
 use crate::statistics::median;
 use crate::stream::{PAUSE, Writer, open};
 use crate::system::{System, body};
-use crate::target::{Target, until};
+use crate::target::{Target, read_until};
 
-/// How many streams are open at once.
+/// Number of open streams.
 pub(crate) const STREAMS: usize = 10_000;
 
-/// One round: milliseconds from before a write until the last stream had the reading, the median of the writes.
+/// The results of one round. A time is the median over all writes, in milliseconds from before a write until the last
+/// stream has the reading.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Round {
     /// The API on one core.
@@ -38,7 +40,7 @@ pub(crate) fn round(system: &System, writes: u32) -> Result<Round> {
     Ok(Round { one_core, write_loop, all_cores, memory })
 }
 
-/// The API's time, what a client got for each reading, and the memory of a stream.
+/// Returns the API's time, the bytes that a client received for each reading, and the memory of a stream.
 fn api(system: &System, api: &Api, writes: u32) -> Result<(f64, Vec<Vec<u8>>, f64)> {
     let before = resident_bytes(api.service.id());
     let mut writer = Writer::connect(system)?;
@@ -57,10 +59,10 @@ fn api(system: &System, api: &Api, writes: u32) -> Result<(f64, Vec<Vec<u8>>, f6
     Ok((median(&times), messages, memory))
 }
 
-/// The time of the loop to deliver `messages` but for the first, which answers each request.
+/// Returns the loop's time to deliver `messages`. The first message is the response to each request and does not count.
 fn write_loop(system: &System, messages: &[Vec<u8>]) -> Result<f64> {
     let (first, rest) = messages.split_first().context("no message")?;
-    let target = Target { name: "the loop", ..system.target("", free_port(), Vec::new()) };
+    let target = Target { name: "the write loop", ..system.target("", free_port(), Vec::new()) };
     let arguments = [&*target.address(), &STREAMS.to_string()];
     let start = || Ok(Service::wrapped(&[], "write_loop", &arguments, [("", ""); 0]));
     let _server = Cores::pinned(system.cores.server, start)?;
@@ -77,14 +79,15 @@ fn write_loop(system: &System, messages: &[Vec<u8>]) -> Result<f64> {
     Ok(median(&times))
 }
 
-/// Opens all streams, and gives what came on one.
+/// Opens all streams. Also returns the bytes received on the first one.
 fn open_all(target: &Target) -> Result<(Vec<TcpStream>, Vec<u8>)> {
     let (stream, first) = open(target)?;
     let others = (1..STREAMS).map(|_| Ok(open(target)?.0));
     Ok(([Ok(stream)].into_iter().chain(others).collect::<Result<_>>()?, first))
 }
 
-/// Milliseconds from before `write` until reading number `number` was on the last of `streams`, and what came there.
+/// Returns the milliseconds from before `write` until reading number `number` is on the last of `streams`, and the
+/// bytes received on that stream.
 fn deliver(streams: &mut [TcpStream], number: u32, write: impl FnOnce() -> Result<()>) -> Result<(f64, Vec<u8>)> {
     let body = body(number)?;
     let mut received = Vec::new();
@@ -92,7 +95,7 @@ fn deliver(streams: &mut [TcpStream], number: u32, write: impl FnOnce() -> Resul
     let start = Instant::now();
     write()?;
     for stream in streams {
-        received = until(&body, stream)?;
+        received = read_until(&body, stream)?;
     }
     Ok((start.elapsed().as_secs_f64() * 1e3, received))
 }

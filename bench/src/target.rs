@@ -1,4 +1,4 @@
-//! A request, and the answer that it must get.
+//! A request to a server, and the expected response.
 
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -8,22 +8,22 @@ use wrpi_test::{Connection, PATIENCE, Response};
 
 use crate::machine::cpu_time;
 
-/// Reads until `body` has come, and gives what has come.
-pub(crate) fn until(body: &str, stream: &mut impl Read) -> Result<Vec<u8>> {
+/// Reads until `body` has arrived. Returns all bytes that were read.
+pub(crate) fn read_until(body: &str, stream: &mut impl Read) -> Result<Vec<u8>> {
     let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
     while !received.windows(body.len()).any(|part| part == body.as_bytes()) {
-        let length = stream.read(&mut buffer).context("a server stands still")?;
-        ensure!(length > 0, "a connection ended after {:?}", received.escape_ascii().to_string());
-        received.extend_from_slice(buffer.get(..length).context("more than there is room")?);
+        let length = stream.read(&mut buffer).context("cannot read from a server")?;
+        ensure!(length > 0, "the connection ended after {:?}", received.escape_ascii().to_string());
+        received.extend_from_slice(buffer.get(..length).context("read past the buffer")?);
     }
     Ok(received)
 }
 
-/// What the load asks for, and of whom.
+/// A server, a request to it, and the expected response.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) name: &'static str,
-    /// Whose CPU time answers cost: the server and, where requests reach it, Redis.
+    /// The processes whose CPU time counts: the server and, if requests reach Redis, Redis.
     pub(crate) processes: Vec<u32>,
     pub(crate) port: u16,
     pub(crate) path: &'static str,
@@ -37,12 +37,12 @@ impl Target {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The CPU time of its processes.
+    /// The total CPU time of `processes`.
     pub(crate) fn cpu_time(&self) -> Result<Duration> {
         self.processes.iter().map(|process| cpu_time(*process)).sum()
     }
 
-    /// The request as it goes over the wire.
+    /// The bytes of the request.
     pub(crate) fn request(&self) -> Vec<u8> {
         let mut head = format!("GET {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.address());
         for (name, value) in &self.headers {
@@ -52,13 +52,13 @@ impl Target {
         head.into_bytes()
     }
 
-    /// Asks once, on a connection of its own.
+    /// Sends one request on a new connection and checks the response.
     pub(crate) fn check(&self) -> Result<Response> {
-        self.ask(&mut Connection::open(&self.address()).with_context(|| format!("no {}", self.name))?)
+        self.ask(&mut Connection::open(&self.address()).with_context(|| format!("cannot connect to {}", self.name))?)
     }
 
-    /// Asks until the answer is right, or gives the last error.
-    pub(crate) fn becomes_right(&self) -> Result<Response> {
+    /// Retries [`Target::check`] until it succeeds. Returns the last error after [`PATIENCE`].
+    pub(crate) fn wait_until_correct(&self) -> Result<Response> {
         let end = Instant::now() + PATIENCE;
         loop {
             match self.check() {
@@ -68,14 +68,14 @@ impl Target {
         }
     }
 
-    /// Asks once.
+    /// Sends one request on `connection` and checks the response.
     pub(crate) fn ask(&self, connection: &mut Connection) -> Result<Response> {
         let headers: Vec<_> = self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer = connection.request("GET", self.path, &headers).with_context(|| self.name)?;
-        let is_right = answer.status == self.status && answer.body == self.body;
+        let is_correct = answer.status == self.status && answer.body == self.body;
         ensure!(
-            is_right,
-            "{} answers {} {:?}, not {} {:?}",
+            is_correct,
+            "{} sent {} {:?} instead of {} {:?}",
             self.name,
             answer.status,
             answer.body,

@@ -1,4 +1,4 @@
-//! What TLS costs: the CPU time of a handshake, and the memory of connections at rest.
+//! The cost of TLS: the CPU time of a handshake, and the memory of idle connections.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -15,15 +15,15 @@ use wrpi_test::{Api, Connection, PATIENCE, resident_bytes};
 
 use crate::machine::Cores;
 use crate::system::{HOST, System};
-use crate::target::{Target, until};
+use crate::target::{Target, read_until};
 
-/// How many idle connections are kept at once.
+/// Number of open connections.
 const CONNECTIONS: usize = 2_000;
 
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
-/// Microseconds of the server's CPU time for each of `count` connections with a handshake (TLS 1.3) of this `kind` and
-/// one request.
+/// Opens `count` connections, each with a TLS 1.3 handshake of this `kind` and one request. Returns the server's CPU
+/// time per connection, in microseconds.
 pub(crate) fn handshakes(system: &System, target: &Target, kind: HandshakeKind, count: u32) -> Result<f64> {
     let client = client(system, "http/1.1", kind)?;
     let ask = |expected| {
@@ -42,7 +42,7 @@ pub(crate) fn handshakes(system: &System, target: &Target, kind: HandshakeKind, 
     })
 }
 
-/// Bytes of the API's resident memory for an idle connection that has had an answer: HTTP/1.1, then HTTP/2.
+/// Bytes of the API's resident memory per idle connection, after a response on each: HTTP/1.1, then HTTP/2.
 pub(crate) fn memory(system: &System) -> Result<[f64; 2]> {
     let each = |protocol, ask: &dyn Fn(&mut Tls, &Target) -> Result<()>| -> Result<f64> {
         let mut api = system.api()?;
@@ -61,10 +61,10 @@ pub(crate) fn memory(system: &System) -> Result<[f64; 2]> {
     Ok([each("http/1.1", &ask_http1)?, each("h2", &ask_http2)?])
 }
 
-/// The port of the API's listener over TLS.
+/// The port of the API's TLS listener.
 pub(crate) fn tls_port(api: &mut Api) -> Result<u16> {
     let address = api.service.address("tls");
-    Ok(address.rsplit_once(':').context("no port")?.1.parse()?)
+    Ok(address.rsplit_once(':').context("the address has no port")?.1.parse()?)
 }
 
 fn client(system: &System, protocol: &str, kind: HandshakeKind) -> Result<Arc<ClientConfig>> {
@@ -79,7 +79,7 @@ fn client(system: &System, protocol: &str, kind: HandshakeKind) -> Result<Arc<Cl
     Ok(Arc::new(client))
 }
 
-/// Connects, with the handshake done.
+/// Connects and completes the handshake.
 fn connect(port: u16, client: &Arc<ClientConfig>) -> Result<Tls> {
     let mut tcp = TcpStream::connect(("127.0.0.1", port))?;
     tcp.set_nodelay(true)?;
@@ -91,10 +91,10 @@ fn connect(port: u16, client: &Arc<ClientConfig>) -> Result<Tls> {
 
 fn ask_http1(tls: &mut Tls, target: &Target) -> Result<()> {
     tls.write_all(&target.request())?;
-    until(&target.body, tls).map(drop)
+    read_until(&target.body, tls).map(drop)
 }
 
-/// A request over HTTP/2 (RFC 9113, and RFC 7541 for the numbers of header fields).
+/// Sends a request over HTTP/2 (RFC 9113) and reads the response. RFC 7541 defines the encoding of the header fields.
 fn ask_http2(tls: &mut Tls, target: &Target) -> Result<()> {
     const SETTINGS: u8 = 4;
     const HEADERS: u8 = 1;
@@ -112,6 +112,6 @@ fn ask_http2(tls: &mut Tls, target: &Target) -> Result<()> {
     }
     tls.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")?;
     tls.write_all(&[frame(SETTINGS, 0, 0, &[])?, frame(HEADERS, END_STREAM_AND_HEADERS, 1, &fields)?].concat())?;
-    until(&target.body, tls)?;
+    read_until(&target.body, tls)?;
     Ok(tls.write_all(&frame(SETTINGS, ACK, 0, &[])?)?)
 }

@@ -1,4 +1,4 @@
-//! The headers that proxies add: the address that the proxy appends is used, whatever the client sends.
+//! The headers that proxies add: the API uses the address that the proxy appends, whatever the client sends.
 #![no_main]
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -15,13 +15,13 @@ fuzz_target!(|input: (Vec<u8>, u32, bool, bool)| {
     let address = IpAddr::V4(Ipv4Addr::from_bits(address));
     let (name, source) = (HeaderName::from_static(name), ClientIpSource::parse(name).unwrap());
     let added = format!("{hop}{address}");
-    let Ok(client_s) = HeaderValue::from_bytes(&sent) else { return };
+    let Ok(client_value) = HeaderValue::from_bytes(&sent) else { return };
     let mut headers = HeaderMap::new();
     if is_one_value {
         let joined = [&sent[..], b", ", added.as_bytes()].concat();
         headers.insert(name, HeaderValue::from_bytes(&joined).unwrap());
     } else {
-        headers.append(name.clone(), client_s);
+        headers.append(name.clone(), client_value);
         headers.append(name, HeaderValue::try_from(added).unwrap());
     }
     assert_eq!(client(&source, &headers, PEER), address);

@@ -1,5 +1,5 @@
-//! Environment variables: every value is either accepted and in its range, or refused with the variable's name. No
-//! secret is shown. Every variable that is looked up gets a value, so a new setting needs no change here.
+//! Environment variables: every value is either accepted and in its range, or rejected with the variable's name. No
+//! output contains a secret. Every variable that is looked up gets a value, so a new setting needs no change here.
 #![no_main]
 
 use std::cell::RefCell;
@@ -13,8 +13,8 @@ use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use wrpi_core::settings::SettingsError;
 
-/// Marks every secret and every path of one, since users confuse the two. It cannot result from escaping unprintable
-/// bytes.
+/// Marks every secret, and the path of every secret file because users may confuse the two. Escaping unprintable bytes
+/// cannot produce it.
 const SECRET: &str = "ZkQzGwYv";
 /// Values are composed of these words, so that valid and almost valid values are common.
 const WORDS: &str = "https:// http:// example.com @ / : , * 0.0.0.0 [::1] [::] 8080 80 0 5 . ms s m h true json info wrpi_core = forwarded";
@@ -44,7 +44,7 @@ fuzz_target!(|values: Vec<Option<Vec<Piece>>>| {
         assert!(store.user.is_none() || store.password.is_some());
         assert!(http.listen != http.admin || http.admin.port() == 0);
         let origins = given["CORS_ALLOWED_ORIGINS"].as_ref().map_or("*", |text| text.to_str().unwrap());
-        assert!(origins.trim() == "*" || origins.split(',').all(|origin| is_as_a_browser_sends_it(origin.trim())));
+        assert!(origins.trim() == "*" || origins.split(',').all(|origin| is_serialized_origin(origin.trim())));
     }
     if let Ok(settings) = &updater {
         assert!(is_in_range(settings.deadline) && settings.interval.is_none_or(is_in_range));
@@ -66,9 +66,10 @@ fn value_of(name: &str, pieces: &[Piece]) -> OsString {
         value.clear();
     }
     let is_file = name.ends_with("_FILE");
-    let before = if is_file { "/nonexistent/" } else { "" }; // No file of the host is read.
-    let behind = if name.contains("PASS") { SECRET } else { "" };
-    OsString::from_vec([before.as_bytes(), &value, behind.as_bytes()].concat())
+    // The settings must not read a file of the host.
+    let prefix = if is_file { "/nonexistent/" } else { "" };
+    let suffix = if name.contains("PASS") { SECRET } else { "" };
+    OsString::from_vec([prefix.as_bytes(), &value, suffix.as_bytes()].concat())
 }
 
 /// What a process prints: the debug form of the settings, or one line per error, which starts with the variable.
@@ -86,7 +87,7 @@ fn shown(settings: Result<impl Debug, SettingsError>, known: impl Fn(&str) -> bo
     }
 }
 
-fn is_as_a_browser_sends_it(origin: &str) -> bool {
+fn is_serialized_origin(origin: &str) -> bool {
     let host = origin.strip_prefix("https://").or(origin.strip_prefix("http://")).unwrap_or_default();
     !host.is_empty() && !host.contains(|c: char| "/?#@".contains(c) || c.is_uppercase() || !c.is_ascii_graphic())
 }

@@ -1,5 +1,5 @@
-//! The contents of Redis: an accepted reading is served as the same number and the same instant, in the form of JSON
-//! and of the HTTP contract. The error for anything else is one printable line.
+//! The contents of Redis: the API serves an accepted reading as the same number and the same instant, in JSON that
+//! follows the HTTP contract. The error for anything else is one printable line.
 #![no_main]
 
 use chrono::DateTime;
@@ -89,8 +89,8 @@ fn same_number(stored: &str, served: &str) {
     assert!(numbers[0] == numbers[1] && (0.0..=100.0).contains(&numbers[0]), "{stored} {served}");
 }
 
-/// The served time has the form of the HTTP contract, without a second 60, which browsers reject. It is the same
-/// instant as chrono parses, if chrono accepts the stored time.
+/// The served time follows the HTTP contract, without a second 60, which browsers reject. If chrono accepts the stored
+/// time, both are the same instant.
 fn same_instant(stored: &str, served: &str, seconds: i64) {
     let instant = DateTime::parse_from_str(served, "%Y-%m-%dT%H:%M:%S%z").unwrap();
     assert!(served.len() == 24 && served.ends_with("+0000") && &served[17..19] < "60", "{served}");

@@ -1,5 +1,7 @@
-//! The limit: what the HTTP library costs alone. The same answer to every request, and nothing else: no time-out, no
-//! look at the request. `bare_hyper ADDRESS BODY [NAME VALUE]…`; the headers are the answer's.
+//! The baseline: the cost of the HTTP library alone. It sends the same response to every request, without timeouts and
+//! without inspecting the request.
+//!
+//! Usage: `bare_hyper ADDRESS BODY [NAME VALUE]…`. NAME and VALUE are response headers.
 
 use std::convert::Infallible;
 
@@ -15,12 +17,12 @@ use tokio::net::TcpListener;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().context("no address")?;
-    let body = Bytes::from(arguments.next().context("no body")?);
+    let address = arguments.next().context("ADDRESS is missing")?;
+    let body = Bytes::from(arguments.next().context("BODY is missing")?);
     let mut headers = HeaderMap::new();
     while let Some(name) = arguments.next() {
-        // A value that is never freed is the cheapest to copy.
-        let value = arguments.next().context("a name without a value")?.leak();
+        // A static value is the cheapest to clone.
+        let value = arguments.next().context("a VALUE is missing")?.leak();
         headers.append(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_static(value));
     }
     let listener = TcpListener::bind(&address).await?;

@@ -1,8 +1,7 @@
-//! The least work that sends a reading to many sockets: one thread that writes the same bytes to one after the other.
-//! `write_loop ADDRESS COUNT`.
+//! The minimum work to send a reading to many sockets: one thread writes the same bytes to one after the other.
 //!
-//! The first connection gives the orders. Its first message answers the request on each of the COUNT connections that
-//! follow, and each later one is written to all of them.
+//! Usage: `write_loop ADDRESS COUNT`. The first connection controls the loop. Its first message is the response to the
+//! request on each of the next COUNT connections. Each later message is written to all of them.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,8 +10,8 @@ use anyhow::{Context, Result};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let listener = TcpListener::bind(arguments.next().context("no address")?)?;
-    let count: usize = arguments.next().context("no count")?.parse()?;
+    let listener = TcpListener::bind(arguments.next().context("ADDRESS is missing")?)?;
+    let count: usize = arguments.next().context("COUNT is missing")?.parse()?;
     let mut control = accept(&listener)?;
     let first = message(&mut control)?;
     let mut streams = Vec::with_capacity(count);
@@ -36,7 +35,7 @@ fn accept(listener: &TcpListener) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// What the peer has sent in one write, which is a single segment.
+/// Reads a message, which the peer sends in one write and a single segment.
 fn message(stream: &mut TcpStream) -> Result<Vec<u8>> {
     let mut buffer = vec![0; 4096];
     let length = stream.read(&mut buffer)?;

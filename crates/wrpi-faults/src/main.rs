@@ -1,4 +1,4 @@
-//! Breaks each part of a running system while clients send requests, and prints what they saw as one table.
+//! Breaks each part of a running system while clients send requests, and prints the effects in one table.
 //!
 //! Every fault is tried on the real binaries, which are built beside this one, and a real `redis-server`. An argument
 //! selects the faults whose names contain it. `FAULT_SECONDS` sets how long each lasts.

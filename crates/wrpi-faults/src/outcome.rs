@@ -7,7 +7,7 @@ pub(crate) const HEAD: &str = "\
 | fault                                          | requests sent | failed | longest gap | recovery |
 |------------------------------------------------|--------------:|-------:|------------:|---------:|";
 
-/// What clients saw of one fault.
+/// The effects of one fault on clients.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) sent: u64,

@@ -29,7 +29,7 @@ impl Pair {
     ///
     /// # Panics
     ///
-    /// When a command wrote anything else than one pair.
+    /// When a command wrote anything other than one pair.
     pub(crate) fn all_written(monitor: &Monitor) -> Vec<Self> {
         let touches_readings = |command: &Vec<String>| command.iter().any(|word| word.starts_with("wrpi-"));
         let is_write = |command: &Vec<String>| !matches!(command[0].as_str(), "MGET" | "CLIENT");
@@ -43,7 +43,7 @@ impl Pair {
         monitor.commands().into_iter().filter(touches_readings).filter(is_write).map(pair).collect()
     }
 
-    /// The body with which the API serves it.
+    /// The body with which the API serves the pair.
     pub(crate) fn body(&self) -> String {
         format!(r#"{{"latest_value":{},"latest_calculation_at":"{}"}}"#, self.value, self.time)
     }

@@ -13,7 +13,7 @@ use crate::pair::Pair;
 /// Requests per second.
 pub(crate) const RATE: u32 = 2_000;
 /// Maximum time from the end of a fault until the newest reading is served.
-const SOON: Duration = Duration::from_millis(2_500);
+const MAX_RECOVERY: Duration = Duration::from_millis(2_500);
 /// How much memory the allocator may keep after a fault.
 const SLACK_KIB: u64 = 4 * 1024;
 /// The ACL of the API's Redis user, as in the deployments.
@@ -96,7 +96,7 @@ impl Scene {
         self.load.first(&newest) - end
     }
 
-    /// Replaces Redis by an empty one at the address that the API uses. Returns the old one, which keeps running.
+    /// Replaces Redis with an empty one at the address that the API uses. Returns the old one, which keeps running.
     pub(crate) fn replace_redis(&mut self) -> Redis {
         let arguments: Vec<_> = self.redis_arguments.iter().map(String::as_str).collect();
         let before = std::mem::replace(&mut self.redis, Redis::start_with(&arguments));
@@ -104,7 +104,7 @@ impl Scene {
         before
     }
 
-    /// Makes Redis accept the API's password, or another one instead.
+    /// Makes Redis accept the API's password, or only another one if not `admitted`.
     pub(crate) fn admit_api(&self, admitted: bool) {
         let password = if admitted { self.redis_password.clone() } else { random_password() };
         self.redis.cli(&["ACL", "SETUSER", "api", "resetpass", &format!(">{password}")]);
@@ -126,7 +126,7 @@ impl Scene {
     /// Like [`Scene::end`], after updaters have written. Recovery is the time from `end` until their last reading is
     /// served.
     pub(crate) fn end_of_updaters(mut self, monitor: &Monitor, end: Instant) -> Outcome {
-        let last = Pair::stored(&self.redis).expect("something is stored");
+        let last = Pair::stored(&self.redis).expect("a reading is stored");
         let written = eventually(|| Pair::all_written(monitor), |written| written.last() == Some(&last));
         self.written.extend(written.iter().map(Pair::body));
         let recovery = self.load.first(&last.body()) - end;
@@ -138,7 +138,7 @@ impl Scene {
         self.end_with_absence(recovery, None)
     }
 
-    /// Like [`Scene::end`], but requests may fail while the API itself was `absent`.
+    /// Like [`Scene::end`], but requests may fail while the API is `absent`.
     pub(crate) fn end_with_absence(self, recovery: Duration, absent: Option<Range<Instant>>) -> Outcome {
         sleep(Duration::from_millis(500));
         let mut problems = Vec::new();
@@ -147,7 +147,7 @@ impl Scene {
                 problems.push(problem)
             }
         };
-        check(recovery < SOON, format!("recovered only after {recovery:?}"));
+        check(recovery < MAX_RECOVERY, format!("recovered only after {recovery:?}"));
 
         let api = &self.apis[0];
         let (descriptors, memory) = self.base;

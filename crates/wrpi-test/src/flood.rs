@@ -1,4 +1,4 @@
-//! Opens connections at a constant rate, whatever the server does with them. Each stays open until the server closes
+//! Opens connections at a constant rate, regardless of how the server reacts. Each stays open until the server closes
 //! it.
 
 use std::io::{ErrorKind, Read, Write};
@@ -15,10 +15,10 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, connect, s
 
 use crate::PATIENCE;
 
-/// Maximum connections per thread. At the maximum, a thread waits until the server closes some.
-const MOST_HELD: usize = 3_000;
+/// Maximum open connections per thread. At the maximum, a thread waits until the server closes some.
+const MAX_HELD: usize = 3_000;
 /// A flood stops by itself after this many connections, or after [`PATIENCE`].
-const MOST_OPENED: u64 = 500_000;
+const MAX_OPENED: u64 = 500_000;
 /// How often a thread checks which of its connections the server has closed.
 const SWEEP: Duration = Duration::from_millis(50);
 /// How many sessions can be opening at once.
@@ -44,14 +44,14 @@ struct Shared {
 /// The outcome of a flood.
 #[derive(Clone, Copy, Debug)]
 pub struct Flooded {
-    /// Connections that were established and sent their opening.
+    /// Connections that were established and sent their opening bytes.
     pub opened: u64,
     /// `opened` per second.
     pub rate: f64,
 }
 
 impl Flood {
-    /// Opens `rate` connections a second at `address`. Each sends one of the `openings`, in turn, and then nothing.
+    /// Opens `rate` connections a second at `address`. Each sends one of the `openings`, in rotation, and then nothing.
     pub fn of_bytes(address: &str, openings: &'static [&'static [u8]], rate: u32) -> Self {
         let address: SocketAddrV4 = address.parse().unwrap();
         Self::start(1, rate, move |number| {
@@ -69,8 +69,8 @@ impl Flood {
     where
         O: Fn(u64) -> std::io::Result<(TcpStream, &'static [u8])> + Send + Sync + 'static,
     {
-        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-        setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
+        let (_, max) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, max, max).unwrap();
         let shared = Arc::new(Shared {
             began: Instant::now(),
             interval: Duration::from_secs(1) / rate,
@@ -117,11 +117,11 @@ impl Shared {
         let mut held = Held::default();
         let mut swept = Instant::now();
         while !self.is_over() {
-            if swept.elapsed() >= SWEEP || held.count() >= MOST_HELD {
+            if swept.elapsed() >= SWEEP || held.count() >= MAX_HELD {
                 self.opened.fetch_add(held.sweep(), Ordering::Relaxed);
                 swept = Instant::now();
             }
-            if held.count() >= MOST_HELD {
+            if held.count() >= MAX_HELD {
                 thread::sleep(SWEEP / 5);
                 continue;
             }
@@ -137,8 +137,8 @@ impl Shared {
     }
 
     fn is_over(&self) -> bool {
-        let is_long = self.began.elapsed() > PATIENCE || self.opened.load(Ordering::Relaxed) > MOST_OPENED;
-        is_long || self.is_over.load(Ordering::Relaxed)
+        let at_limit = self.began.elapsed() > PATIENCE || self.opened.load(Ordering::Relaxed) > MAX_OPENED;
+        at_limit || self.is_over.load(Ordering::Relaxed)
     }
 }
 

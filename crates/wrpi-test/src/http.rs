@@ -1,4 +1,4 @@
-//! HTTP/1.1 over a bare socket. A test sees the exact response and can send what no library would send.
+//! HTTP/1.1 over a bare socket. A test sees the exact response, and can send requests that no library would send.
 
 use std::fmt::Debug;
 use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
@@ -128,7 +128,7 @@ impl Connection {
         String::from_utf8(chunk).map(|chunk| (size > 0).then_some(chunk)).map_err(std::io::Error::other)
     }
 
-    /// Waits for the peer. Returns whether it closed the connection without sending another byte.
+    /// Waits until the peer sends a byte or closes the connection. Returns whether it closed the connection.
     pub fn is_closed(&mut self) -> bool {
         matches!(self.0.fill_buf(), Ok([]))
     }
@@ -140,15 +140,15 @@ impl Connection {
     /// When it stays open for longer than [`PATIENCE`].
     pub fn ends(&mut self) {
         loop {
-            let came = match self.0.fill_buf() {
+            let length = match self.0.fill_buf() {
                 Ok(bytes) => bytes.len(),
                 Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof) => 0,
                 Err(error) => panic!("the connection stays open: {error}"),
             };
-            if came == 0 {
+            if length == 0 {
                 return;
             }
-            self.0.consume(came);
+            self.0.consume(length);
         }
     }
 

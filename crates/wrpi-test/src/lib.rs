@@ -1,5 +1,5 @@
-//! Real parts for tests: a private `redis-server`, services as processes, a faulty network, certificates, HTTP over a
-//! bare socket, and a load. It uses the other crates only as binaries.
+//! Real components for tests: a private `redis-server`, services as processes, a faulty network, certificates, HTTP
+//! over a bare socket, and a load. This crate uses the other crates only as binaries.
 //!
 //! Everything listens on a free port and is killed on drop. Every error panics, which fails the test.
 

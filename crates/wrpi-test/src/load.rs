@@ -39,7 +39,7 @@ struct Shared {
 pub struct Seen {
     /// Completed requests, successful or not.
     pub sent: u64,
-    /// Requests without a complete 200: when each failed, and how.
+    /// Requests without a complete 200: the time and the reason of each failure.
     pub failures: Vec<(Instant, String)>,
     /// The longest time without a successful response.
     pub longest_gap: Duration,
@@ -50,7 +50,7 @@ pub struct Seen {
 }
 
 impl Load {
-    /// Starts to request `/v0/wrpi`, `rate` times a second, at `addresses` with `password`.
+    /// Starts to send `rate` requests per second for `/v0/wrpi`, at `addresses` with `password`.
     pub fn start(addresses: &[String], password: &str, rate: u32) -> Self {
         let began = Instant::now();
         let nothing = Seen {
@@ -82,12 +82,12 @@ impl Load {
         self.shared.seen.lock().unwrap().clone()
     }
 
-    /// Waits until a client receives `body`. Returns when the first one did.
+    /// Waits until a client receives `body`. Returns the time of the first receipt.
     pub fn first(&self, body: &str) -> Instant {
         eventually(|| self.shared.seen.lock().unwrap().bodies.get(body).copied(), Option::is_some).unwrap()
     }
 
-    /// Waits for a successful response after `start`. Returns when it was received.
+    /// Waits for a successful response after `start`. Returns the time of its receipt.
     pub fn good_after(&self, start: Instant) -> Instant {
         eventually(|| self.shared.seen.lock().unwrap().last_good, |good| *good > start)
     }

@@ -128,7 +128,7 @@ impl Proxy {
         self.for_each(Pair::close);
     }
 
-    /// Makes all connections silent: no more bytes pass, and no end of a connection either.
+    /// Makes all connections silent: no more bytes pass, and neither side notices when the other closes.
     pub fn silence(&self) {
         self.for_each(|pair| {
             pair.silence(Direction::ToServer);

@@ -19,8 +19,8 @@ impl Service {
         Self::start(Command::new(path), environment)
     }
 
-    /// Starts the [`binary`] called `name` with `arguments`. `wrapper` is a command that runs it, such as `valgrind`;
-    /// if empty, the binary is started directly.
+    /// Starts the [`binary`] named `name` with `arguments`. `wrapper` is a command that runs it, such as `valgrind`; if
+    /// empty, the binary is started directly.
     pub fn wrapped<N: AsRef<str>, V: AsRef<str>>(
         wrapper: &[&str],
         name: &str,
@@ -86,7 +86,7 @@ impl Service {
         found.unwrap_or_else(|| panic!("ended without the wanted line: {:#?}", self.output()))
     }
 
-    /// The address of the listener called `name` (`public` or `admin`), from the log.
+    /// The address of the listener named `name` (`public` or `admin`), from the log.
     pub fn address(&mut self, name: &str) -> String {
         self.logged("listening")[name].as_str().expect("an address").to_owned()
     }
@@ -96,12 +96,12 @@ impl Service {
         self.process.signal(Signal::SIGTERM);
     }
 
-    /// Kills it with SIGKILL.
+    /// Kills the service with SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Pauses it with SIGSTOP.
+    /// Pauses the service with SIGSTOP.
     pub fn pause(&self) {
         self.process.signal(Signal::SIGSTOP);
     }
@@ -121,12 +121,12 @@ impl Service {
         resident_bytes(self.id()) / 1024
     }
 
-    /// Waits until it ends.
+    /// Waits until the service ends.
     pub fn wait(&mut self) -> ExitStatus {
         self.process.wait()
     }
 
-    /// Whether it still runs.
+    /// Whether the service still runs.
     pub fn is_running(&mut self) -> bool {
         self.process.is_running()
     }

@@ -10,8 +10,8 @@ use wrpi_test::{Connection, Response, eventually, send};
 use crate::outcome::Outcome;
 use crate::scene::{Scene, Setup};
 
-/// There is no other replica, so requests fail while it is down. None may fail after its first answer. Recovery is the
-/// time from its start to that answer.
+/// There is no other replica, so requests fail while the API is down. None may fail after the first response. Recovery
+/// is the time from the API's start to this response.
 pub(super) fn killed(lasts: Duration) -> Outcome {
     let mut scene = Scene::start(Setup::default());
     let absent = Instant::now();
@@ -21,7 +21,7 @@ pub(super) fn killed(lasts: Duration) -> Outcome {
     scene.apis[0].restart();
     let back = scene.load.good_after(start);
     scene.recovery(back);
-    // A request that failed earlier may be recorded just after the first good answer.
+    // A request that failed earlier may be recorded just after the first good response.
     scene.end_with_absence(back - start, Some(absent..back + Duration::from_millis(5)))
 }
 
@@ -43,19 +43,19 @@ pub(super) fn terminated(lasts: Duration) -> Outcome {
 
 /// Unauthenticated clients open as many connections as they can, and keep opening more. Authenticated connections
 /// continue, the admin listener accepts new ones, and new clients evict unauthenticated ones. Recovery is the time from
-/// the first unauthenticated connection until a new client is answered.
+/// the first unauthenticated connection until a new client gets a response.
 pub(super) fn crowded(lasts: Duration) -> Outcome {
     let mut scene = Scene::start(Setup { wrapper: &["prlimit", "--nofile=400"], ..Setup::default() });
     let admin = scene.apis[0].admin.clone();
     let began = Instant::now();
     let mut unauthenticated = connect_unauthenticated(&scene, 400);
-    let recovery = until_new_client_is_answered(&scene, began);
+    let recovery = wait_for_new_client(&scene, began);
     while began.elapsed() < lasts {
         unauthenticated.extend(connect_unauthenticated(&scene, 10));
         assert_eq!(send(&admin, "GET", "/readyz", &[]).status, 200);
-        until_new_client_is_answered(&scene, Instant::now());
-        let news = scene.write();
-        scene.load.first(&news);
+        wait_for_new_client(&scene, Instant::now());
+        let newest = scene.write();
+        scene.load.first(&newest);
         sleep(Duration::from_millis(100));
     }
     drop(unauthenticated);
@@ -84,7 +84,7 @@ pub(super) fn out_of_descriptors(lasts: Duration) -> Outcome {
     limit("1024:");
     let end = Instant::now();
     drop(probe);
-    let until_client = until_new_client_is_answered(&scene, end);
+    let until_client = wait_for_new_client(&scene, end);
     drop(unauthenticated);
     let recovery = scene.recovery(end).max(until_client);
     scene.end(recovery)
@@ -98,8 +98,8 @@ fn ask_as_new_client(scene: &Scene) -> std::io::Result<Response> {
     Connection::open(&scene.apis[0].address)?.request("GET", "/", &[])
 }
 
-/// Returns the time from `end` until then.
-fn until_new_client_is_answered(scene: &Scene, end: Instant) -> Duration {
+/// Waits until a new client gets a response. Returns the time from `end` until then.
+fn wait_for_new_client(scene: &Scene, end: Instant) -> Duration {
     eventually(|| ask_as_new_client(scene).is_ok_and(|answer| answer.status == 200), |is_answered| *is_answered);
     end.elapsed()
 }

@@ -29,7 +29,7 @@ pub(super) fn of_the_updater(lasts: Duration) -> Outcome {
         let before = eventually(last_time, Option::is_some).unwrap();
         clock.set(jump);
         let end = Instant::now();
-        // Only a jump changes the day this soon. Times in UTC sort like their texts.
+        // Only a jump changes the day this soon. The text of times in UTC sorts by time.
         let time = eventually(last_time, |time| time.as_ref().is_some_and(|time| time[..10] != before[..10])).unwrap();
         assert_eq!(time > before, is_later, "{before}, then {time}");
         let served = eventually(|| scene.load.seen().bodies, |bodies| bodies.keys().any(|body| body.contains(&time)));

@@ -65,7 +65,7 @@ pub(super) fn replaced_silently(lasts: Duration) -> Outcome {
     scene.end(recovery)
 }
 
-/// Redis gets another password than the API's and closes the API's connection. Later it gets the API's password again.
+/// Redis changes the API user's password and closes the API's connection. Later, Redis restores the password.
 pub(super) fn password_rotated(lasts: Duration) -> Outcome {
     let mut scene = Scene::start(Setup::default());
     scene.admit_api(false);
@@ -96,8 +96,8 @@ pub(super) fn read_only_replica(lasts: Duration) -> Outcome {
     let replica = std::mem::replace(&mut scene.redis, master);
     replica.cli(&["REPLICAOF", "127.0.0.1", &port]);
     eventually(|| replica.cli(&["INFO", "replication"]), |info| info.contains("master_link_status:up"));
-    let passed_on = scene.write();
-    scene.load.first(&passed_on);
+    let replicated = scene.write();
+    scene.load.first(&replicated);
     scene.redis = replica;
     scene.updater_fails("read only replica");
     sleep(lasts);

@@ -10,27 +10,27 @@ use crate::outcome::Outcome;
 use crate::pair::Pair;
 use crate::scene::{Scene, Setup};
 
-/// Kills run after run, each at a random moment within the time that a whole run takes. A slow network spreads the
-/// bytes of a run, so that many kills happen between two of them.
+/// Kills many runs, each at a random moment within the duration of a full run. A slow network delays the bytes of a
+/// run, so many kills happen between two of them.
 pub(super) fn killed(lasts: Duration) -> Outcome {
     let scene = Scene::start(Setup::default());
     let monitor = scene.redis.monitor();
-    let slowly = [("REDIS_PORT", scene.proxy.port().to_string())];
+    let via_proxy = [("REDIS_PORT", scene.proxy.port().to_string())];
     scene.proxy.set_both(Path::Slow(Duration::from_millis(2)));
     let start = Instant::now();
-    assert_eq!(scene.updater(&slowly).wait().code(), Some(0));
-    let whole_run = start.elapsed();
+    assert_eq!(scene.updater(&via_proxy).wait().code(), Some(0));
+    let full_run = start.elapsed();
     let (mut runs, began) = (0, Instant::now());
     while began.elapsed() < lasts {
-        let mut updater = scene.updater(&slowly);
-        sleep(rand::rng().random_range(Duration::ZERO..whole_run));
+        let mut updater = scene.updater(&via_proxy);
+        sleep(rand::rng().random_range(Duration::ZERO..full_run));
         updater.kill();
         runs += 1;
     }
     let stored = Pair::all_written(&monitor).len();
     assert!((1..runs).contains(&stored), "{stored} of {runs} runs stored a reading before they were killed");
     let end = Instant::now();
-    assert_eq!(scene.updater(&slowly).wait().code(), Some(0));
+    assert_eq!(scene.updater(&via_proxy).wait().code(), Some(0));
     scene.end_of_updaters(&monitor, end)
 }
 
@@ -47,7 +47,8 @@ pub(super) fn two_at_once(lasts: Duration) -> Outcome {
     scene.end_of_updaters(&monitor, Instant::now())
 }
 
-/// A hung updater does not block others: another stores its reading meanwhile. The hung one continues when it can.
+/// A hung updater does not block others: another one stores its reading meanwhile. Afterwards, the hung updater
+/// continues.
 pub(super) fn hung(lasts: Duration) -> Outcome {
     let scene = Scene::start(Setup::default());
     let monitor = scene.redis.monitor();
