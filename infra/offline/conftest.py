@@ -48,7 +48,7 @@ def mirror(schemas, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def running(schemas):
-    """The running fake providers, as Terraform's TF_REATTACH_PROVIDERS. Else Terraform would start 200 of them, one by one."""
+    """The running fake providers, as Terraform's TF_REATTACH_PROVIDERS. Terraform would start more than 200 of them."""
     started = {name: provider.start(found) for name, found in schemas.items()}
     yield json.dumps({
         f"{REGISTRY}/{name}": {
