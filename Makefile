@@ -8,8 +8,8 @@ needs = { $(1); } >/dev/null 2>&1 || .ci/install-programs $(2)
 # One selection of packages and targets, and so of features, for all tests and tools: nothing is compiled twice.
 BUILD = $(CARGO) build --quiet --locked --workspace --bins --tests
 BUILT = $${CARGO_TARGET_DIR:-target}/debug
-# Python writes its bytecode there, and not beside the tests.
-PYTHON_CACHE = PYTHONPYCACHEPREFIX="$(CURDIR)/target/pycache"
+# Python writes its bytecode there, and not beside the tests. It must write it, because the tools are not compiled.
+PYTHON_CACHE = PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$(CURDIR)/target/pycache"
 
 # $(call cargo-tool,NAME,VERSION): installs a tool in this version if it is missing. A debug build takes less than half
 # the time.
@@ -185,7 +185,7 @@ deploy: ## apply KUSTOMIZATION (k8s) to the cluster of kubectl's context; applie
 
 .PHONY: k8s-test
 k8s-test: redis-server target/k8s-tools/ready ## test the Kubernetes manifests: yamllint, schemas, checkov and own rules
-	target/k8s-tools/bin/yamllint --strict --config-file k8s/tests/yamllint.yaml k8s
+	$(PYTHON_CACHE) target/k8s-tools/bin/yamllint --strict --config-file k8s/tests/yamllint.yaml k8s
 	$(PYTHON_CACHE) target/k8s-tools/bin/pytest k8s/tests
 
 .PHONY: infra-test
@@ -245,8 +245,8 @@ target/%-tools/ready: | target/pip/ready
 	@touch $@
 
 # One pip for all tools: it takes three seconds to install, and the one that Python brings takes twice as long to find the
-# packages. Python compiles what it imports: --no-compile, because most modules in the packages are never imported.
+# packages. --no-compile above: Python compiles what it imports, and most modules in the packages are never imported.
 target/pip/ready: | python3-venv
 	python3 -m venv --clear $(@D)
-	$(@D)/bin/pip install --quiet --no-compile pip==26.3
+	$(@D)/bin/pip install --quiet pip==26.3
 	@touch $@
