@@ -9,45 +9,66 @@ import subprocess
 import sys
 from pathlib import Path
 
+import provider
 import pytest
 import schema
 
 HERE = Path(__file__).parent
 INFRA = HERE.parent
 PROVIDERS = ("google", "random")
+REGISTRY = "registry.terraform.io/hashicorp"
 
 
 @pytest.fixture(scope="session")
-def providers(tmp_path_factory):
-    """A Terraform configuration file that points to a mirror with the fake providers."""
-    directory = tmp_path_factory.mktemp("providers")
+def schemas():
+    """The schemas of the providers, limited to the types in the configuration."""
     texts = [file.read_text() for file in INFRA.rglob("*.tf")]
     used = {found for text in texts for found in re.findall(r'^(resource|data|ephemeral) "(\w+)"', text, re.M)}
-    for name in PROVIDERS:
-        found = schema.read(f"cdktn-provider-{name}", {(kind, type_) for kind, type_ in used if type_.startswith(name)})
-        file = directory / f"{name}.json"
-        file.write_text(json.dumps(found))
-        place = directory / f"mirror/registry.terraform.io/hashicorp/{name}/{found['version']}/linux_amd64"
+    return {
+        name: schema.read(f"cdktn-provider-{name}", {(kind, type_) for kind, type_ in used if type_.startswith(name)})
+        for name in PROVIDERS
+    }
+
+
+@pytest.fixture(scope="session")
+def mirror(schemas, tmp_path_factory):
+    """A Terraform configuration file that points to a mirror. `terraform init` installs from it, and starts nothing."""
+    directory = tmp_path_factory.mktemp("mirror")
+    for name, found in schemas.items():
+        place = directory / f"{REGISTRY}/{name}/{found['version']}/linux_amd64"
         place.mkdir(parents=True)
-        program = place / f"terraform-provider-{name}_v{found['version']}"
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE}/provider.py" "{file}"\n')
-        program.chmod(0o755)
+        (place / f"terraform-provider-{name}_v{found['version']}").touch(mode=0o755)
     settings = directory / "terraformrc"
     settings.write_text(
-        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{directory}/mirror"\n  }}\n}}\n'
+        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{directory}"\n  }}\n}}\n'
         "disable_checkpoint = true\n"
     )
     return settings
 
 
 @pytest.fixture(scope="session")
-def terraform(providers):
+def running(schemas):
+    """The running fake providers, as Terraform's TF_REATTACH_PROVIDERS. Terraform would start more than 200 of them."""
+    started = {name: provider.start(found) for name, found in schemas.items()}
+    yield json.dumps({
+        f"{REGISTRY}/{name}": {
+            "Protocol": "grpc", "ProtocolVersion": 6, "Pid": os.getpid(), "Test": True,  # Terraform does not stop it
+            "Addr": {"Network": "tcp", "String": address},
+        }
+        for name, (_, address) in started.items()
+    })
+    for server, _ in started.values():
+        server.stop(None)
+
+
+@pytest.fixture(scope="session")
+def terraform(mirror, running):
     """Runs `terraform ARGUMENTS` in a directory."""
 
     def run(directory, *arguments):
-        environment = os.environ | {
-            "TF_CLI_CONFIG_FILE": str(providers), "TF_DISABLE_PLUGIN_TLS": "1", "TF_IN_AUTOMATION": "1",
-        }
+        environment = os.environ | {"TF_CLI_CONFIG_FILE": str(mirror), "TF_IN_AUTOMATION": "1"}
+        if arguments[0] != "init":  # it would skip running providers, and their versions
+            environment["TF_REATTACH_PROVIDERS"] = running
         return subprocess.run(
             [sys.executable, HERE / "terraform.py", *arguments],
             cwd=directory, env=environment, capture_output=True, text=True,

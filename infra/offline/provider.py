@@ -1,18 +1,13 @@
-"""A fake Terraform provider with the schema of the real one. It can validate, but not plan or apply. Terraform starts
-it and talks to it in version 6 of the plugin protocol (gRPC).
-
-usage: provider.py SCHEMA, a JSON file with a schema from schema.py"""
+"""A fake Terraform provider with the schema of the real one. It can validate, but not plan or apply. Terraform talks to
+it in version 6 of the plugin protocol (gRPC)."""
 
 import json
-import os
-import sys
 from concurrent import futures
 
 import grpc
 import msgpack
 from wire import decode, field, message
 
-MAGIC_COOKIE = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2"  # Terraform passes this to its plugins
 NESTING = {"single": 1, "list": 2, "set": 3, "map": 4, "group": 5}
 UNKNOWN = object()  # a value that is known only after apply
 
@@ -100,24 +95,14 @@ class Handlers(grpc.GenericRpcHandler):
             self.answers[name] = lambda request: b""
 
     def service(self, details):
-        name = details.method.rpartition("/")[2]
-        if name == "Shutdown":
-            os._exit(0)
-        answer = self.answers.get(name)  # for None, gRPC answers UNIMPLEMENTED
+        answer = self.answers.get(details.method.rpartition("/")[2])  # for None, gRPC answers UNIMPLEMENTED
         return answer and grpc.unary_unary_rpc_method_handler(lambda request, context: answer(request))
 
 
-def main():
-    if os.environ.get("TF_PLUGIN_MAGIC_COOKIE") != MAGIC_COOKIE:
-        sys.exit("provider.py: only Terraform can start this program")
-    with open(sys.argv[1]) as file:
-        schema = json.load(file)
+def start(schema):
+    """Starts a provider with a schema from schema.py. Returns its server and its address."""
     server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.max_send_message_length", -1)])
     server.add_generic_rpc_handlers((Handlers(schema),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    print(f"1|6|tcp|127.0.0.1:{port}|grpc", flush=True)
-    server.wait_for_termination()
-
-
-main()
+    return server, f"127.0.0.1:{port}"

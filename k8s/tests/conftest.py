@@ -3,6 +3,7 @@
 import importlib.metadata
 import io
 import itertools
+import os
 import platform
 import re
 import secrets
@@ -35,9 +36,19 @@ COMBINATIONS = [
 ]
 
 
+def load(text):
+    """The object in a YAML text."""
+    return yaml.load(text, yaml.CSafeLoader)
+
+
+def load_all(text):
+    """The objects in a YAML text. yaml.safe_load_all does not use libyaml, and takes ten times as long."""
+    return yaml.load_all(text, yaml.CSafeLoader)
+
+
 def parts(overlay):
     """The parts of an overlay: itself, the overlay that it extends, and their components."""
-    found = yaml.safe_load((K8S / overlay / "kustomization.yaml").read_text())
+    found = load((K8S / overlay / "kustomization.yaml").read_text())
     below = [parts(f"overlays/{name[3:]}") for name in found["resources"] if re.fullmatch(r"\.\./[\w-]+", name)]
     components = [component[6:] for component in found["components"] if component.startswith("../../")]
     return (overlay, *itertools.chain(*below), *components)
@@ -79,47 +90,58 @@ def passwords():
     return {name: secrets.token_hex(16) for name in names}
 
 
+def copy(directory):
+    """A copy of k8s/ in a new directory, for `choose`."""
+    return shutil.copytree(K8S, directory / "k8s", ignore=shutil.ignore_patterns("tests", "secrets.env*"))
+
+
+def choose(root, chosen, secrets):
+    """Uncomments the components `chosen` in the copy `root` and writes `secrets` to secrets.env, or writes an overlay's
+    values. Undoes what an earlier call did. Returns the directory to build."""
+    (root / "secrets.env").unlink(missing_ok=True)
+    for overlay, files in VALUES.items():
+        for name, source in files.items():
+            (root / overlay / name).unlink(missing_ok=True)
+            if overlay in chosen:
+                shutil.copy(K8S / source, root / overlay / name)
+    text = (K8S / "kustomization.yaml").read_text()
+    if chosen in OVERLAYS:
+        (root / "kustomization.yaml").write_text(text)
+        return root / chosen[0]
+    (root / "secrets.env").write_text("".join(f"{name}={value}\n" for name, value in secrets.items()))
+    if chosen:
+        text = text.replace("# components:\n", "components:\n")
+    for component in chosen:
+        text = text.replace(f"#   - {component}\n", f"  - {component}\n")
+    assert load(text).get("components", []) == list(chosen)
+    if OWN_SECRETS & set(chosen):
+        text = text.replace(text[text.index("secretGenerator:"):], "")
+    (root / "kustomization.yaml").write_text(text)
+    return root
+
+
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory, passwords):
-    """Copies k8s/ with the components `chosen` uncommented and `secrets` in secrets.env, or with an overlay's values."""
-
-    def make(chosen, secrets=passwords):
-        root = tmp_path_factory.mktemp("tree") / "k8s"
-        shutil.copytree(K8S, root, ignore=shutil.ignore_patterns("tests", "secrets.env*"))
-        for overlay, files in VALUES.items():
-            for name, source in files.items():
-                (root / overlay / name).unlink(missing_ok=True)
-                if overlay in chosen:
-                    shutil.copy(K8S / source, root / overlay / name)
-        if chosen in OVERLAYS:
-            return root / chosen[0]
-        (root / "secrets.env").write_text("".join(f"{name}={value}\n" for name, value in secrets.items()))
-        file = root / "kustomization.yaml"
-        text = file.read_text()
-        if chosen:
-            text = text.replace("# components:\n", "components:\n")
-        for component in chosen:
-            text = text.replace(f"#   - {component}\n", f"  - {component}\n")
-        assert yaml.safe_load(text).get("components", []) == list(chosen)
-        if OWN_SECRETS & set(chosen):
-            text = text.replace(text[text.index("secretGenerator:"):], "")
-        file.write_text(text)
-        return root
-
-    return make
+    """Makes a copy of k8s/ for one combination or overlay, which the test may change."""
+    return lambda chosen, secrets=passwords: choose(copy(tmp_path_factory.mktemp("tree")), chosen, secrets)
 
 
 def build(kubectl, root):
-    result = subprocess.run([kubectl, "kustomize", root], capture_output=True, text=True)
+    # kubectl ends before it needs its garbage collector.
+    environment = os.environ | {"GOGC": "off"}
+    result = subprocess.run([kubectl, "kustomize", root], env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 @pytest.fixture(scope="session")
-def manifests(kubectls, tree):
-    """The output of each build, by combination and version of kubectl."""
-    roots = {chosen: tree(chosen) for chosen in COMBINATIONS + OVERLAYS}
-    return {(chosen, version): build(kubectls[version], root) for chosen, root in roots.items() for version in KUBECTLS}
+def manifests(kubectls, tmp_path_factory, passwords):
+    """The output of each build, by combination and version of kubectl. All are built in one copy of k8s/."""
+    root, built = copy(tmp_path_factory.mktemp("manifests")), {}
+    for chosen in COMBINATIONS + OVERLAYS:
+        place = choose(root, chosen, passwords)
+        built |= {(chosen, version): build(kubectls[version], place) for version in KUBECTLS}
+    return built
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +178,7 @@ class Objects(list):
     """The objects that one combination builds."""
 
     def __init__(self, chosen, manifests):
-        super().__init__(yaml.safe_load_all(manifests[chosen, NEWEST]))
+        super().__init__(load_all(manifests[chosen, NEWEST]))
         self.chosen = chosen
 
     def of(self, kind):

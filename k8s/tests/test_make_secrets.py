@@ -7,8 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-import yaml
-from conftest import K8S, NEWEST, build
+from conftest import K8S, NEWEST, build, load_all
 
 
 @pytest.fixture
@@ -60,7 +59,7 @@ def test_kustomize_does_not_wrap_the_passwords(directory, kubectls, tree):
     root = tree(())
     shutil.copy(directory / "secrets.env", root)
     built = build(kubectls[NEWEST], root)
-    (secret,) = (found for found in yaml.safe_load_all(built) if found["kind"] == "Secret")
+    (secret,) = (found for found in load_all(built) if found["kind"] == "Secret")
     for value in secret["data"].values():
         assert base64.b64encode(base64.b64decode(value)).decode() == value
 

@@ -1,11 +1,10 @@
-"""References between the objects, rights and rollouts, in every combination."""
+"""References between the objects, secrets and rollouts, in every combination."""
 
 import base64
 import re
 
 import pytest
-import yaml
-from conftest import K8S, NEWEST, OWN_SECRETS, UPDATER_DEPLOYMENT, Objects, build, port_of
+from conftest import K8S, NEWEST, OWN_SECRETS, UPDATER_DEPLOYMENT, Objects, build, load, load_all, port_of
 
 CLIENTS = ("api", "updater")
 
@@ -147,7 +146,7 @@ def test_every_password_file_of_the_api_is_mounted(objects):
     (volume,) = (volume for volume in objects.pods()["api"]["spec"]["volumes"] if volume["name"] == "secrets")
     if "csi" in volume:
         provider = objects.one("SecretProviderClass", volume["csi"]["volumeAttributes"]["secretProviderClass"])
-        items = yaml.safe_load(provider["spec"]["parameters"]["secrets"])
+        items = load(provider["spec"]["parameters"]["secrets"])
     else:
         items = volume["secret"]["items"]
     assert configured == {f"{mount['mountPath']}/{item['path']}" for item in items}
@@ -155,7 +154,7 @@ def test_every_password_file_of_the_api_is_mounted(objects):
 
 def test_no_file_contains_a_secret():
     for file in K8S.rglob("*.yaml"):
-        for document in yaml.safe_load_all(file.read_text()):
+        for document in load_all(file.read_text()):
             if isinstance(document, list):  # a JSON patch
                 continue
             assert document.get("kind") != "Secret", file
@@ -225,60 +224,3 @@ def test_the_updater_deployment_runs_the_same_pod_as_the_job(render):
     del pod["spec"]["tolerations"]
     assert pod["spec"].pop("restartPolicy") == "Always" and job["spec"].pop("restartPolicy") == "Never"
     assert pod == job
-
-
-def test_roles_have_no_wildcards_and_only_prometheus_and_the_deployer_are_bound(objects):
-    bindings = [found for found in objects if found["kind"].endswith("Binding")]
-    if "components/monitoring" in objects.chosen and "components/gke-monitoring" not in objects.chosen:
-        (binding,) = bindings
-        assert binding["kind"] == "RoleBinding" and binding["roleRef"]["name"] == "scrape"
-        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "prometheus-k8s", "namespace": "monitoring"}]
-        (rule,) = objects.one("Role", "scrape")["rules"]
-        assert rule == {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}
-    elif "overlays/gke" in objects.chosen:
-        (binding,) = bindings
-        assert binding["kind"] == "RoleBinding" and binding["roleRef"]["name"] == "wrpi-deployer"
-        assert [subject["kind"] for subject in binding["subjects"]] == ["User"]
-    else:
-        assert bindings == [] and len(objects.of("Role")) == 2
-    for role in objects.of("Role"):
-        for rule in role["rules"]:
-            assert "*" not in "".join(rule["apiGroups"] + rule["resources"] + rule["verbs"])
-            assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
-    for rule in objects.one("Role", "wrpi-viewer")["rules"]:
-        assert "secrets" not in rule["resources"]
-        assert set(rule["verbs"]) <= {"get", "list", "watch"}
-
-
-def allowed(objects, role, group, resource):
-    rules = objects.one("Role", role)["rules"]
-    return {verb for rule in rules if group in rule["apiGroups"] and resource in rule["resources"]
-            for verb in rule["verbs"]}
-
-
-def test_the_deployer_may_apply_every_object(objects):
-    only_read = {"Namespace", "LimitRange", "ResourceQuota", "NetworkPolicy", "Role", "RoleBinding"}
-    for found in objects:
-        group = found["apiVersion"].rpartition("/")[0]
-        resource = plural(found["kind"].lower())
-        needed = {"get"} if found["kind"] in only_read else {"get", "create", "patch"}
-        assert needed <= allowed(objects, "wrpi-deployer", group, resource), f"{group} {resource}"
-
-
-def test_the_viewer_reads_everything_except_secrets_and_the_deployer_deletes_pods(objects):
-    for found in objects:
-        group = found["apiVersion"].rpartition("/")[0]
-        resource = plural(found["kind"].lower())
-        if found["kind"] not in ("Namespace", "Secret"):
-            assert allowed(objects, "wrpi-viewer", group, resource) == {"get", "list", "watch"}, f"{group} {resource}"
-    for group, resource in (("", "pods"), ("", "pods/log"), ("", "events"), ("metrics.k8s.io", "pods")):
-        assert {"get", "list"} <= allowed(objects, "wrpi-viewer", group, resource), f"{group} {resource}"
-    if "components/tls-cert-manager" in objects.chosen:
-        assert allowed(objects, "wrpi-viewer", "cert-manager.io", "certificaterequests") == {"get", "list", "watch"}
-    assert "delete" in allowed(objects, "wrpi-deployer", "", "pods")
-
-
-def plural(kind):
-    if kind.endswith("s"):
-        return kind if kind.endswith("es") else kind + "es"
-    return re.sub("(?<![aeiou])y$", "ie", kind) + "s"

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 import yaml
-from conftest import K8S, NEWEST, OVERLAYS, Objects, build, values_of
+from conftest import K8S, NEWEST, OVERLAYS, Objects, build, load, values_of
 
 GKE, MEMORYSTORE = OVERLAYS
 INFRA = K8S.parent / "infra"
@@ -88,7 +88,7 @@ def test_pods_mount_exactly_the_secrets_that_infra_grants(gke, values):
     used = set()
     for found in gke.of("SecretProviderClass"):
         assert found["spec"]["provider"] == "gke"
-        for secret in yaml.safe_load(found["spec"]["parameters"]["secrets"]):
+        for secret in load(found["spec"]["parameters"]["secrets"]):
             resource = re.fullmatch(r"projects/(.+)/secrets/wrpi-(.+)/versions/latest", secret["resourceName"])
             assert resource[1] == values["project"]
             used.add((resource[2], found["metadata"]["name"]))
@@ -101,7 +101,7 @@ def test_pods_mount_exactly_the_secrets_that_infra_grants(gke, values):
 
 
 def test_the_api_mounts_both_app_passwords_and_its_redis_password(gke):
-    found = yaml.safe_load(gke.one("SecretProviderClass", "api")["spec"]["parameters"]["secrets"])
+    found = load(gke.one("SecretProviderClass", "api")["spec"]["parameters"]["secrets"])
     assert {secret["path"] for secret in found} == {"app", "app-previous", "redis"}
 
 
@@ -206,7 +206,7 @@ def test_make_gke_values_writes_the_outputs_and_the_image_digests(make_values, o
     digest = hashlib.sha256(MANIFEST).hexdigest()
     assert values["api-image"] == f"{outputs['releases']['value']}/wrpi-api@sha256:{digest}"
     assert values["redis-image"] == f"{outputs['docker_hub']['value']}/redis@sha256:{digest}"
-    images = yaml.safe_load((K8S / "kustomization.yaml").read_text())["images"]
+    images = load((K8S / "kustomization.yaml").read_text())["images"]
     (redis,) = (image["newTag"] for image in images if image["name"] == "redis")
     assert registry.asked == [
         "/v2/my-project/ghcr/owner/name/wrpi-api/manifests/1.2.3",

@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 KEYS = ("wrpi-latest", "wrpi-timestamp")
 
@@ -136,11 +138,12 @@ def test_the_api_can_only_read_and_track_the_two_keys(server, config):
 
 
 def test_an_unauthenticated_client_is_rejected(server):
-    client = redis.Redis(port=server)
+    once = Retry(NoBackoff(), 0)  # by default, the client tries again for four seconds
+    client = redis.Redis(port=server, retry=once)
     with pytest.raises(redis.exceptions.AuthenticationError):
         client.ping()
     with pytest.raises(redis.exceptions.AuthenticationError):
-        redis.Redis(port=server, username="api", password="").ping()
+        redis.Redis(port=server, username="api", password="", retry=once).ping()
 
 
 def test_the_last_reading_survives_a_restart(base, config):
