@@ -55,7 +55,7 @@ impl Events {
 
     /// Waits for the next part; `None` at the end. Called only when the client is ready to receive.
     pub(crate) async fn next(&mut self) -> Option<Part> {
-        loop {
+        while !self.stopping.is_cancelled() {
             if let Some(part) = self.due(Instant::now()) {
                 return Some(part);
             }
@@ -67,6 +67,7 @@ impl Events {
             }
             self.latest.mark_changed();
         }
+        None
     }
 
     /// Completes when streams must end.
@@ -95,5 +96,33 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::time::SystemTime;
+
+    use http::HeaderMap;
+    use wrpi_core::{Reading, Timestamp, Wrpi};
+
+    #[tokio::test]
+    async fn end_when_the_server_stops_even_if_an_event_is_due() {
+        let reading = Reading {
+            value: Wrpi::from_thousandths(1).unwrap(),
+            calculated_at: Timestamp::new(SystemTime::UNIX_EPOCH.into()).unwrap(),
+        };
+        let snapshot = Snapshot::render(reading, SystemTime::now(), &HeaderMap::new()).unwrap();
+        let latest = watch::Sender::new(Some(Arc::new(snapshot)));
+        let stopping = CancellationToken::new();
+        let open = IntGauge::new("open", "open").unwrap();
+        let mut events = Events::new(latest.subscribe(), None, Duration::from_secs(60), stopping.clone(), &open);
+        assert!(events.next().await.is_some());
+        // New readings may arrive faster than a slow client receives them.
+        latest.send_modify(|_| {});
+        stopping.cancel();
+        assert!(events.next().await.is_none());
     }
 }

@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::yield_now;
+use tokio::task::{unconstrained, yield_now};
 use tokio::time::timeout;
 
-/// Other tasks of the thread run after this number of streams.
+/// Number of streams in a turn, after which other tasks of the thread run. If those are busy, the next turn takes as long
+/// as they did, but at most [`LONGEST_TURN`]: a flood of requests must not delay an event for long.
 const BATCH: usize = 32;
+const LONGEST_TURN: Duration = Duration::from_millis(10);
 
 /// All streams, divided into shards. Each shard has a task, so that several threads can send an event.
 pub(super) struct Broadcast {
@@ -61,11 +63,22 @@ impl Shard {
             if let Ok(Err(_)) = timeout(heartbeat / 6, latest.changed()).await {
                 return pending().await;
             }
-            let mut next = 0;
-            while let Some((last, batch)) = self.batch(next) {
-                batch.iter().for_each(|member| member.send());
-                next = last + 1;
+            // tokio's budget for a task is for fewer streams. A write beyond it would appear to be blocked.
+            unconstrained(self.send()).await;
+        }
+    }
+
+    /// Sends what is due on all streams.
+    async fn send(&self) {
+        let (mut next, mut start, mut turn) = (0, Instant::now(), Duration::ZERO);
+        while let Some((last, batch)) = self.batch(next) {
+            batch.into_iter().for_each(|member| member.send());
+            next = last + 1;
+            let end = Instant::now();
+            if end - start >= turn {
                 yield_now().await;
+                start = Instant::now();
+                turn = LONGEST_TURN.min(start - end);
             }
         }
     }
@@ -91,5 +104,51 @@ pub(super) struct Membership<'a> {
 impl Drop for Membership<'_> {
     fn drop(&mut self) {
         self.shard.lock().remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::future::poll_fn;
+    use std::task::Poll;
+    use std::thread::sleep;
+
+    const STREAMS: usize = 2_000;
+
+    impl Member for AtomicUsize {
+        fn send(&self) {
+            self.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn sends_an_event_in_few_turns_while_other_tasks_are_busy() {
+        let (broadcast, sent, others) =
+            (Broadcast::new(1), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let _members: Vec<_> = (0..STREAMS).map(|_| broadcast.join(sent.clone())).collect();
+        for _ in 0..100 {
+            let others = others.clone();
+            tokio::spawn(async move {
+                loop {
+                    others.fetch_add(1, Relaxed);
+                    sleep(Duration::from_micros(100));
+                    // Ready again at once, like the task of a client that sends without pause.
+                    let mut is_first = true;
+                    poll_fn(|cx| {
+                        cx.waker().wake_by_ref();
+                        if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) }
+                    })
+                    .await;
+                }
+            });
+        }
+        for shard in broadcast.shards() {
+            shard.send().await;
+        }
+        assert_eq!(sent.load(Relaxed), STREAMS);
+        let others = others.load(Relaxed);
+        assert!(others < STREAMS / BATCH * 10, "other tasks ran {others} times");
     }
 }
