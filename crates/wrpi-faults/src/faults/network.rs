@@ -36,13 +36,19 @@ pub(super) fn never_answered(lasts: Duration) -> Outcome {
     })
 }
 
+/// A message that breaks off looks like one that has not arrived yet. The API finds it at its next heartbeat.
 pub(super) fn garbage(lasts: Duration) -> Outcome {
-    disturbed(lasts, |proxy| proxy.set(ToClient, Path::Garbage))
+    let environment = vec![("REDIS_HEARTBEAT", "1s".to_owned())];
+    disturbed_with(Setup { environment, ..Setup::default() }, lasts, |proxy| proxy.set(ToClient, Path::Garbage))
+}
+
+fn disturbed(lasts: Duration, disturb: impl Fn(&Proxy)) -> Outcome {
+    disturbed_with(Setup::default(), lasts, disturb)
 }
 
 /// Writes a new reading to Redis every half second while the network is disturbed.
-fn disturbed(lasts: Duration, disturb: impl Fn(&Proxy)) -> Outcome {
-    let mut scene = Scene::start(Setup::default());
+fn disturbed_with(setup: Setup, lasts: Duration, disturb: impl Fn(&Proxy)) -> Outcome {
+    let mut scene = Scene::start(setup);
     disturb(&scene.proxy);
     let began = Instant::now();
     while began.elapsed() < lasts {
