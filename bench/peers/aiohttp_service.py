@@ -1,4 +1,4 @@
-"""The API as it is usually written: aiohttp, basic authentication, and one MGET a request.
+"""The API as it is usually written: aiohttp, basic authentication, and one MGET per request.
 
 Settings are environment variables: PORT, REDIS_PORT and APP_PASSWORD.
 """
