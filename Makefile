@@ -104,7 +104,7 @@ fuzz: target/cargo-tools/ready ## fuzz the parsers, FUZZ_SECONDS (60) each, two 
 bench bench-quick api-test nginx haproxy: export PATH := $(PATH):/usr/sbin
 
 .PHONY: bench
-bench: bench-build bench-peers ## measure the API beside nginx, aiohttp and bare hyper, for docs/performance.md (7 minutes)
+bench: bench-build bench-peers ## measure the API beside nginx, aiohttp and bare hyper, for docs/performance.md (11 minutes)
 	$(TARGET)/release/wrpi-bench full
 
 .PHONY: bench-quick

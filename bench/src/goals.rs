@@ -138,9 +138,9 @@ fn half_load(system: &System, peers: &Peers, saturation: &Saturation, effort: &E
     ensure!(rate > 0.0, "the maximum rate is 0");
     eprintln!("half load: {rate:.0} requests/s");
     let p99 = |target| -> Result<f64> {
-        Ok(quantile(&steady::run(target, system.cores, rate, Duration::from_secs(1))?, 0.99))
+        Ok(quantile(&steady::run(target, system.cores, rate, Duration::from_secs(effort.seconds))?, 0.99))
     };
-    // More and shorter rounds than for the CPU: a single pause of the machine decides the p99 of a round.
+    // More rounds than for the CPU: one pause of the machine decides the p99 of a round.
     let rounds = (0..3 * effort.rounds).map(|_| Ok((p99(api)?, p99(nginx)?))).collect::<Result<Vec<_>>>()?;
     let measure = format!("p99 at {rate:.0} requests/s, half of saturation, against nginx `return 200`");
     Ok(Row::ratios(&measure, 1.0, "µs", &rounds))

@@ -71,8 +71,7 @@ impl Shard {
     /// Sends what is due on all streams.
     async fn send(&self) {
         let (mut next, mut start, mut turn) = (0, Instant::now(), Duration::ZERO);
-        while let Some((last, batch)) = self.batch(next) {
-            batch.into_iter().for_each(|member| member.send());
+        while let Some(last) = self.send_batch(next) {
             next = last + 1;
             let end = Instant::now();
             if end - start >= turn {
@@ -83,11 +82,13 @@ impl Shard {
         }
     }
 
-    /// Some streams from number `first` on, and the number of the last one.
-    fn batch(&self, first: usize) -> Option<(usize, Vec<Arc<dyn Member>>)> {
-        let members = self.lock();
-        let batch = || members.range(first..).take(BATCH);
-        Some((*batch().last()?.0, batch().map(|(_, member)| member.clone()).collect()))
+    /// Sends what is due on [`BATCH`] streams from number `first` on. Returns the number of the last one. Others may begin
+    /// and end meanwhile.
+    fn send_batch(&self, first: usize) -> Option<usize> {
+        let clone = |(number, member): (&usize, &Arc<dyn Member>)| (*number, member.clone());
+        let batch: Vec<_> = self.lock().range(first..).take(BATCH).map(clone).collect();
+        batch.iter().for_each(|(_, member)| member.send());
+        batch.last().map(|(last, _)| *last)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<dyn Member>>> {

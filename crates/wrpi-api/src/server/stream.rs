@@ -96,7 +96,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Member for Shared<T> {
     fn send(&self) {
         if let Some(stream) = &mut *self.lock()
             && !stream.is_blocked
-            && !matches!(stream.poll_send(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(())))
+            && stream.begin_due()
+            && !matches!(stream.poll_unsent(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(())))
         {
             stream.is_blocked = true;
             stream.task.wake_by_ref();
@@ -108,17 +109,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream<T> {
     /// Sends what is due. Pending while the client is slow.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            while !self.unsent.is_empty() {
-                match ready!(Pin::new(&mut self.io).poll_write(cx, &self.unsent))? {
-                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    written => self.unsent.advance(written),
-                }
+            ready!(self.poll_unsent(cx))?;
+            if !self.begin_due() {
+                return Poll::Ready(Ok(()));
             }
-            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
-            let now = Instant::now();
-            let Some(part) = self.rest.events.due(now) else { return Poll::Ready(Ok(())) };
-            self.connection.touch(now);
-            self.unsent = if self.rest.is_chunked { part.chunk } else { part.event };
         }
+    }
+
+    /// Takes the next part if one is due, after the last one has been sent.
+    fn begin_due(&mut self) -> bool {
+        let now = Instant::now();
+        let Some(part) = self.rest.events.due(now) else { return false };
+        self.connection.touch(now);
+        self.unsent = if self.rest.is_chunked { part.chunk } else { part.event };
+        true
+    }
+
+    fn poll_unsent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, &self.unsent))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.unsent.advance(written),
+            }
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 }
