@@ -7,6 +7,7 @@
 
 mod api;
 mod authority;
+mod deaf;
 mod flood;
 mod held;
 mod http;
@@ -25,6 +26,7 @@ use rand::distr::{Alphanumeric, SampleString};
 
 pub use api::{Api, BODY, TIMESTAMP, VALUE};
 pub use authority::{Authority, Pair};
+pub use deaf::set_deaf;
 pub use flood::{Flood, Flooded};
 pub use held::terminate_at_settings;
 pub use http::{Connection, Response, basic, get, send};

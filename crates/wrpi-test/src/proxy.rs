@@ -1,8 +1,8 @@
 //! A TCP proxy that behaves like a faulty network: it cuts or slows connections, and holds, loses or garbles what one
 //! side sends.
 //!
-//! While a path holds or loses bytes, a socket filter drops the client's packets, so the kernel does not acknowledge
-//! them. Otherwise the client's TCP keepalive would not notice the fault.
+//! While a path holds or loses bytes, the kernel drops the client's packets and does not acknowledge them. Otherwise the
+//! client's TCP keepalive would not notice the fault.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -12,7 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use rand::RngExt;
-use socket2::{SockFilter, SockRef};
+
+use crate::set_deaf;
 
 /// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,18 +223,10 @@ impl Pair {
         self.drop_packets(true);
     }
 
-    /// Starts or stops to drop the client's packets before the kernel acknowledges them. A silent connection stays
-    /// silent.
+    /// Starts or stops to drop the client's packets. A silent connection stays silent.
     fn drop_packets(&self, is_on: bool) {
-        // BPF_RET with a length of 0 drops the whole packet.
-        const NOTHING: [SockFilter; 1] = [SockFilter::new(0x06, 0, 0, 0)];
-        let client = SockRef::from(&self.client);
-        if is_on {
-            client.attach_filter(&NOTHING).unwrap();
-        } else if !self.is_silent(Direction::ToServer) && !self.is_silent(Direction::ToClient) {
-            // There may be no filter.
-            let _none = client.detach_filter();
-        }
+        let is_silent = self.is_silent(Direction::ToServer) || self.is_silent(Direction::ToClient);
+        set_deaf(&self.client, is_on || is_silent);
     }
 
     fn close(&self) {
