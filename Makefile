@@ -15,37 +15,38 @@ cargo-tool = $(CARGO) install --list | grep -q '^$(1) v$(2):' || \
 	CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --debug --locked --quiet --force $(1)@$(2)
 
 .PHONY: help
-help: ## list all commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: # lists the lines with two number signs
+	@awk -F ':.*## ' '/^## / { print "\n" substr($$0, 4) } /^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' \
+	$(MAKEFILE_LIST)
 
-# Use
+## For newcomers
 
+# No release build: without its optimizations, the first start comes in a third of the time.
 .PHONY: run
 run: ## run the WRPI in one process on 127.0.0.1:8080, without Redis and Docker
-	@$(CARGO) run --quiet --locked --release --package wrpi-standalone
+	@$(CARGO) run --quiet --locked --package wrpi-standalone
 
 .PHONY: demo
 demo: ## like run, with a new value every few seconds and the example page on 127.0.0.1:8000
 	@PAGE_ADDR=$${PAGE_ADDR:-127.0.0.1:8000} UPDATE_INTERVAL=$${UPDATE_INTERVAL:-3s} \
-	$(CARGO) run --quiet --locked --release --package wrpi-standalone
-
-.PHONY: secrets
-secrets: ## write k8s/secrets.env: APP_PASSWORD from the environment or a prompt, random Redis passwords
-	@k8s/make-secrets.sh
-
-TERRAFORM ?= terraform
-
-.PHONY: gke-values
-gke-values: ## write k8s/overlays/gke/values.env from the outputs of infra/ (TERRAFORM=tofu, VERSION=, IMAGES=)
-	@$(TERRAFORM) -chdir=infra output -json | VERSION=$(VERSION) k8s/overlays/make-gke-values.sh
-
-# Develop
+	$(CARGO) run --quiet --locked --package wrpi-standalone
 
 # More tests at once than processors: most of them wait for time-outs and other processes.
 .PHONY: test
 test: export RUST_TEST_THREADS ?= 16
 test: redis-server ## run all tests of the crates, against real redis-server processes
 	$(CARGO) test --locked --workspace
+
+## For testers and developers
+
+# Each target installs the programs that it needs. This list installs them all with one call of apt-get.
+PROGRAMS = chromium chromium-driver haproxy libfaketime nginx-light openssl prometheus prometheus-alertmanager \
+	python3-venv redis-server shellcheck valgrind
+
+.PHONY: programs
+programs: ## install all missing programs that the tests need, on Debian or Ubuntu
+	@.ci/install-programs $(PROGRAMS)
+	@$(MAKE) --no-print-directory target/pip/ready
 
 .PHONY: lint
 lint: shellcheck target/lint-tools/ready ## check formatting, versions, imports, clippy, rustdoc, hadolint and shellcheck; warnings are errors
@@ -98,8 +99,6 @@ fuzz: target/cargo-tools/ready ## fuzz the parsers, FUZZ_SECONDS (60) each, two 
 	log=fuzz/target/{}.log && $(CARGO_FUZZ) run --sanitizer none {} -- -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
 	>$$log 2>&1 && echo "fuzz {}: $$(tail -n 1 $$log)" || { cat $$log >&2; exit 1; }'
 
-# Measure
-
 # Debian installs nginx and HAProxy in /usr/sbin, which is not on every user's PATH.
 bench bench-quick api-test: export PATH := $(PATH):/usr/sbin
 
@@ -129,66 +128,11 @@ bench-build: # release builds of the services and of the benchmark
 	$(CARGO) build --locked --release --package wrpi-api --package updater --package wrpi-bench
 bench-peers: redis-server nginx wrk target/bench-tools/ready
 
-# Release
-
-# The last commit that changed an input of the images, so that other commits do not cause a rebuild.
-BUILT_FROM = .dockerignore Cargo.lock Cargo.toml Dockerfile.api Dockerfile.updater crates
-COMMIT = $(shell git log -1 --format=%H -- $(BUILT_FROM))$(if $(shell git status --porcelain -- $(BUILT_FROM)),-dirty)
-
-.PHONY: images
-images: ## build both container images; WRPI_SOURCE sets the repository URL in their labels
-	for name in api updater; do \
-		docker build --file=Dockerfile.$$name --tag=wrpi-$$name:$(VERSION) \
-			--build-arg=WRPI_COMMIT=$(COMMIT) --build-arg=WRPI_SOURCE . || exit; \
-	done
-
 .PHONY: compose-test
 compose-test: docker-compose images target/workflow-tools/ready ## test the images, and docker-compose.yml with them
 	target/workflow-tools/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	WRPI_COMMIT=$(COMMIT) .ci/images-test
 	.ci/compose-test
-
-CARGO_DENY = target/cargo-tools/bin/cargo-deny --all-features
-
-.PHONY: deny
-deny: target/cargo-tools/ready ## check licenses, bans and sources of the dependencies, and advisories if their database is reachable
-	$(CARGO_DENY) check --hide-inclusion-graph licenses bans sources
-	@if $(CARGO_DENY) fetch db >/dev/null 2>&1; then $(CARGO_DENY) check --disable-fetch advisories; \
-	else echo '*** NOT CHECKED: advisories. Their database could not be reached. ***'; fi
-
-.PHONY: version
-version: ## set the version everywhere: make version NEW=0.3.0
-	.ci/version $(NEW)
-
-.PHONY: release
-release: ## build the binaries in target/release, with embedded dependency lists for `cargo audit bin`
-	@$(call cargo-tool,cargo-auditable,0.7.7)
-	$(CARGO) auditable build --locked --release --package updater --package wrpi-api --package wrpi-standalone
-
-.PHONY: sbom
-sbom: ## write CycloneDX SBOMs of all binaries to target/sbom
-	@$(call cargo-tool,cargo-cyclonedx,0.5.9)
-	$(CARGO) cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --no-build-deps
-	@mkdir -p target/sbom && for file in crates/*/*_bin.cdx.json; do \
-	name=$${file##*/} && mv "$$file" "target/sbom/$${name%_bin.cdx.json}.cdx.json" || exit; done
-	@wc -c target/sbom/*
-
-.PHONY: workflows
-workflows: target/workflow-tools/ready ## check the GitHub workflows: schema and zizmor
-	target/workflow-tools/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	target/workflow-tools/bin/zizmor --offline --quiet --persona pedantic .github/workflows
-
-# Operate
-
-KUBECTL ?= kubectl
-
-KUSTOMIZATION ?= k8s
-
-# Skips the dry run if the namespace does not exist, because it would fail.
-.PHONY: deploy
-deploy: ## apply KUSTOMIZATION (k8s) to the cluster of kubectl's context; applies nothing if a dry run fails
-	@if $(KUBECTL) get namespace wrpi >/dev/null 2>&1; then $(KUBECTL) apply -k $(KUSTOMIZATION) --dry-run=server >/dev/null; fi
-	$(KUBECTL) apply -k $(KUSTOMIZATION)
 
 .PHONY: k8s-test
 k8s-test: redis-server target/k8s-tools/ready ## test the Kubernetes manifests: yamllint, schemas, checkov and own rules
@@ -208,16 +152,73 @@ monitoring-test: redis-server prometheus target/k8s-tools/ready ## test alerts, 
 cluster-test: target/cluster-tools/ready ## test k8s/ under load on the cluster of the context CLUSTER_CONTEXT (30 minutes)
 	$(PYTHON_CACHE) target/cluster-tools/bin/pytest k8s/tests/cluster
 
+CARGO_DENY = target/cargo-tools/bin/cargo-deny --all-features
+
+.PHONY: deny
+deny: target/cargo-tools/ready ## check licenses, bans and sources of the dependencies, and advisories if their database is reachable
+	$(CARGO_DENY) check --hide-inclusion-graph licenses bans sources
+	@if $(CARGO_DENY) fetch db >/dev/null 2>&1; then $(CARGO_DENY) check --disable-fetch advisories; \
+	else echo '*** NOT CHECKED: advisories. Their database could not be reached. ***'; fi
+
+.PHONY: workflows
+workflows: target/workflow-tools/ready ## check the GitHub workflows and dependabot.yml: schemas and zizmor
+	target/workflow-tools/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	target/workflow-tools/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	target/workflow-tools/bin/zizmor --offline --quiet --persona pedantic .github
+
+## For operators
+
+.PHONY: secrets
+secrets: ## write k8s/secrets.env: APP_PASSWORD from the environment or a prompt, random Redis passwords
+	@k8s/make-secrets.sh
+
+TERRAFORM ?= terraform
+
+.PHONY: gke-values
+gke-values: ## write k8s/overlays/gke/values.env from the outputs of infra/ (TERRAFORM=tofu, VERSION=, IMAGES=)
+	@$(TERRAFORM) -chdir=infra output -json | VERSION=$(VERSION) k8s/overlays/make-gke-values.sh
+
+KUBECTL ?= kubectl
+
+KUSTOMIZATION ?= k8s
+
+# Skips the dry run if the namespace does not exist, because it would fail.
+.PHONY: deploy
+deploy: ## apply KUSTOMIZATION (k8s) to the cluster of kubectl's context; applies nothing if a dry run fails
+	@if $(KUBECTL) get namespace wrpi >/dev/null 2>&1; then $(KUBECTL) apply -k $(KUSTOMIZATION) --dry-run=server >/dev/null; fi
+	$(KUBECTL) apply -k $(KUSTOMIZATION)
+
+## For releases
+
+# The last commit that changed an input of the images, so that other commits do not cause a rebuild.
+BUILT_FROM = .dockerignore Cargo.lock Cargo.toml Dockerfile.api Dockerfile.updater crates
+COMMIT = $(shell git log -1 --format=%H -- $(BUILT_FROM))$(if $(shell git status --porcelain -- $(BUILT_FROM)),-dirty)
+
+.PHONY: images
+images: ## build both container images; WRPI_SOURCE sets the repository URL in their labels
+	for name in api updater; do \
+		docker build --file=Dockerfile.$$name --tag=wrpi-$$name:$(VERSION) \
+			--build-arg=WRPI_COMMIT=$(COMMIT) --build-arg=WRPI_SOURCE . || exit; \
+	done
+
+.PHONY: version
+version: ## set the version everywhere: make version NEW=0.3.0
+	.ci/version $(NEW)
+
+.PHONY: release
+release: ## build the binaries in target/release, with embedded dependency lists for `cargo audit bin`
+	@$(call cargo-tool,cargo-auditable,0.7.7)
+	$(CARGO) auditable build --locked --release --package updater --package wrpi-api --package wrpi-standalone
+
+.PHONY: sbom
+sbom: ## write CycloneDX SBOMs of all binaries to target/sbom
+	@$(call cargo-tool,cargo-cyclonedx,0.5.9)
+	$(CARGO) cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --no-build-deps
+	@mkdir -p target/sbom && for file in crates/*/*_bin.cdx.json; do \
+	name=$${file##*/} && mv "$$file" "target/sbom/$${name%_bin.cdx.json}.cdx.json" || exit; done
+	@wc -c target/sbom/*
+
 # Programs and tools, installed if they are missing
-
-# Each target installs the programs that it needs. This list installs them all with one call of apt-get.
-PROGRAMS = chromium chromium-driver haproxy libfaketime nginx-light openssl prometheus prometheus-alertmanager \
-	python3-venv redis-server shellcheck valgrind
-
-.PHONY: programs
-programs: ## install all missing programs that the tests need, on Debian or Ubuntu
-	@.ci/install-programs $(PROGRAMS)
-	@$(MAKE) --no-print-directory target/pip/ready
 
 .PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy wrk valgrind libfaketime chromium prometheus
 redis-server shellcheck docker-compose python3-venv haproxy wrk valgrind libfaketime:
