@@ -30,8 +30,12 @@ pub(crate) struct Browser(pub(crate) WebDriver);
 pub(crate) async fn browse<F: Future<Output = ()>>(test: impl FnOnce(Browser) -> F) {
     let home = TempDir::new().unwrap();
     let profile = format!("--user-data-dir={}", home.path().join("profile").display());
-    let environment = [("PATH", std::env::var("PATH").unwrap()), ("HOME", home.path().display().to_string())];
-    let mut command = Command::new("chromedriver");
+    // HOME stays, because a snap does not start with another. What is not in the profile goes to these directories.
+    let directory = || home.path().display().to_string();
+    let environment = [("XDG_CACHE_HOME", directory()), ("XDG_CONFIG_HOME", directory())]
+        .into_iter()
+        .chain(["HOME", "PATH"].map(|name| (name, std::env::var(name).unwrap())));
+    let mut command = Command::new(if on_path("chromedriver") { "chromedriver" } else { "chromium.chromedriver" });
     command.arg("--port=0");
     let mut chromedriver = Service::start(command, environment);
     let port = chromedriver.printed(|line| Some(line.split_once("successfully on port ")?.1.replace('.', "")));
@@ -46,6 +50,11 @@ pub(crate) async fn browse<F: Future<Output = ()>>(test: impl FnOnce(Browser) ->
         Ok::<(), WebDriverError>(())
     });
     run.await.unwrap();
+}
+
+/// Whether a directory of `PATH` has the program `name`.
+fn on_path(name: &str) -> bool {
+    std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|directory| directory.join(name).exists())
 }
 
 impl Browser {
