@@ -182,10 +182,9 @@ KUBECTL ?= kubectl
 
 KUSTOMIZATION ?= k8s
 
-# Skips the dry run if the namespace does not exist, because it would fail.
 .PHONY: deploy
-deploy: ## apply KUSTOMIZATION (k8s) to the cluster of kubectl's context; applies nothing if a dry run fails
-	@if $(KUBECTL) get namespace wrpi >/dev/null 2>&1; then $(KUBECTL) apply -k $(KUSTOMIZATION) --dry-run=server >/dev/null; fi
+deploy: ## apply KUSTOMIZATION (k8s) to the cluster of kubectl's context; applies nothing if the cluster refuses an object
+	@KUBECTL='$(KUBECTL)' k8s/check-deploy.sh $(KUSTOMIZATION)
 	$(KUBECTL) apply -k $(KUSTOMIZATION)
 
 ## For releases
