@@ -95,7 +95,12 @@ def test_the_services_connect_only_to_redis_and_dns(objects, client):
     assert all(is_in_this_namespace(peer) != ("components/external-redis" in objects.chosen) for peer in peers)
     ((peers, _),) = dns
     assert peers == [
-        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}},
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+            "podSelector": {"matchExpressions": [
+                {"key": "k8s-app", "operator": "In", "values": ["kube-dns", "coredns", "node-local-dns"]},
+            ]},
+        },
         {"ipBlock": {"cidr": "169.254.20.10/32"}},
         {"ipBlock": {"cidr": "169.254.169.254/32"}},
     ]

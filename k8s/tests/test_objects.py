@@ -75,7 +75,9 @@ def test_the_address_of_redis_survives_pod_replacement(base):
 def test_redis_on_a_lost_node_is_replaced_and_gets_no_connections(base):
     """A StatefulSet would wait for the node. publishNotReadyAddresses would keep the lost pod as an endpoint."""
     spec = base.one("Deployment", "redis")["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert spec["replicas"] == 1
+    # The old pod goes before the new one comes.
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
     assert not base.of("StatefulSet")
     assert [found["metadata"]["name"] for found in base.of("Service")] == ["api", "redis"]
     assert "publishNotReadyAddresses" not in base.one("Service", "redis")["spec"]
@@ -190,7 +192,7 @@ def test_an_update_ends_before_the_next_begins(objects):
         assert objects.of("CronJob") == []
         return
     spec = objects.one("CronJob", "updater")["spec"]
-    assert spec["schedule"] == "* * * * *" and spec["concurrencyPolicy"] == "Forbid"
+    assert spec["schedule"] == "* * * * *"
     assert 10 <= spec["startingDeadlineSeconds"] < 60  # the controller checks every ten seconds
     job = spec["jobTemplate"]["spec"]
     pod = job["template"]["spec"]
@@ -205,11 +207,32 @@ def test_an_update_ends_before_the_next_begins(objects):
         assert job["activeDeadlineSeconds"] + pod["terminationGracePeriodSeconds"] < 60
 
 
+def test_nothing_new_waits_for_a_pod_on_a_lost_node(objects):
+    """Such a pod is deleted, but stays until its node returns. Forbid and Recreate wait for the end of the old pod, and a
+    StatefulSet does not replace it at all. Nor does anything need a volume that only one node can attach."""
+    for found in objects.of("CronJob"):
+        assert found["spec"]["concurrencyPolicy"] == "Replace"
+        assert "podReplacementPolicy" not in found["spec"]["jobTemplate"]["spec"]
+    for found in objects.of("Deployment"):
+        strategy = found["spec"]["strategy"]
+        assert strategy["type"] == "RollingUpdate", found["metadata"]["name"]
+        assert strategy["rollingUpdate"] in ({"maxSurge": 0, "maxUnavailable": 1}, {"maxSurge": 1, "maxUnavailable": 0})
+    assert objects.of("StatefulSet") == objects.of("PersistentVolumeClaim") == []
+
+
+def test_the_log_of_a_job_is_kept_for_minutes(objects):
+    """A Job that is started by hand belongs to the CronJob too, and another one ends every minute."""
+    for found in objects.of("CronJob"):
+        spec = found["spec"]
+        assert spec["successfulJobsHistoryLimit"] >= 5 and spec["failedJobsHistoryLimit"] >= 5
+        assert spec["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] >= 300
+
+
 def test_the_updater_deployment_runs_the_same_pod_as_the_job(render):
     others = ("components/gke-secret-manager", "components/external-redis")
     job = render(*others).pods()["updater"]
     deployment = render(*others, UPDATER_DEPLOYMENT).one("Deployment", "updater")["spec"]
-    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    assert deployment["replicas"] == 1
     assert selects(deployment["selector"]["matchLabels"], job)
     pod = deployment["template"]
     (container,) = pod["spec"]["containers"]

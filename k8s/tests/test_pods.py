@@ -111,15 +111,31 @@ def test_the_grace_period_covers_the_whole_shutdown(base):
     assert sleep + grace + drain + 5 <= spec["terminationGracePeriodSeconds"]
 
 
-def test_every_rollout_spreads_api_pods_over_zones_and_hosts(base):
-    spec = base.pods()["api"]["spec"]
-    labels = base.one("Deployment", "api")["spec"]["selector"]["matchLabels"]
-    assert {found["topologyKey"] for found in spec["topologySpreadConstraints"]} == {
-        "topology.kubernetes.io/zone", "kubernetes.io/hostname",
+def test_every_rollout_spreads_api_pods_over_nodes_and_prefers_other_zones(objects):
+    """One constraint, on a label that every node has: a node without the label of any constraint counts for none."""
+    spec = objects.pods()["api"]["spec"]
+    selector = objects.one("Deployment", "api")["spec"]["selector"]
+    assert spec["topologySpreadConstraints"] == [{
+        "topologyKey": "kubernetes.io/hostname",
+        "maxSkew": 1,
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "nodeTaintsPolicy": "Honor",
+        "labelSelector": selector,
+        "matchLabelKeys": ["pod-template-hash"],
+    }]
+    (preference,) = spec["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert preference["podAffinityTerm"] == {
+        "topologyKey": "topology.kubernetes.io/zone", "labelSelector": selector, "matchLabelKeys": ["pod-template-hash"],
     }
-    for constraint in spec["topologySpreadConstraints"]:
-        assert constraint["matchLabelKeys"] == ["pod-template-hash"]
-        assert constraint["labelSelector"]["matchLabels"] == labels
+    # A rule that must hold would prevent scaling, a rollout, or the replacement of a lost pod.
+    assert spec["affinity"].keys() == {"podAntiAffinity"} and len(spec["affinity"]["podAntiAffinity"]) == 1
+
+
+def test_a_lost_packet_costs_one_second_of_a_name_look_up(objects):
+    """The first packets of a new pod can be lost. Redis looks up no name."""
+    for name, template in objects.pods().items():
+        options = {found["name"]: int(found["value"]) for found in template["spec"].get("dnsConfig", {}).get("options", [])}
+        assert options == ({} if name == "redis" else {"timeout": 1, "attempts": 3}), name
 
 
 def test_pods_are_evicted_from_a_lost_node_after_30_seconds(objects):
