@@ -6,6 +6,8 @@ import json
 import os
 import re
 import secrets
+import shlex
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -29,12 +31,20 @@ class Failed(Exception):
     """A command failed. The message contains its output."""
 
 
+def program(name):
+    """The path of a program. A bare name would find the shim that `Cluster.shell` puts on the PATH."""
+    path = shutil.which(name)
+    if not path:
+        raise Failed(f"cannot find {name!r}; set KUBECTL to the path of kubectl")
+    return str(Path(path).absolute())
+
+
 class Cluster:
     """kubectl with the context of the cluster under test."""
 
     def __init__(self, context, *arguments):
         self.context = context
-        self.command = [KUBECTL, f"--context={context}", *arguments]
+        self.command = [program(KUBECTL), f"--context={context}", *arguments]
 
     def run(self, *arguments, **options):
         """Runs kubectl and returns its standard output. Raises `Failed` if it fails."""
@@ -51,7 +61,7 @@ class Cluster:
         bin = cwd / "bin"
         bin.mkdir(exist_ok=True)
         shim = bin / "kubectl"
-        shim.write_text(f'#!/bin/sh\nexec {" ".join(self.command)} "$@"\n')
+        shim.write_text(f'#!/bin/sh\nexec {shlex.join(self.command)} "$@"\n')
         shim.chmod(0o755)
         environment = os.environ | {"PATH": f"{bin}:{os.environ['PATH']}"}
         return subprocess.run(
@@ -68,6 +78,11 @@ class Cluster:
         """The pods that are not terminating."""
         found = self.get("pods", "--namespace=wrpi", f"--selector={selector}")["items"]
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def workers(self):
+        """The names of the nodes that take pods and are not part of the control plane."""
+        return [node["metadata"]["name"] for node in self.get("nodes", "--selector=!node-role.kubernetes.io/control-plane")["items"]
+                if not node["spec"].get("unschedulable") and not node["spec"].get("taints")]
 
     def namespace(self, name):
         """The namespace, or None."""
@@ -170,6 +185,20 @@ class Tree:
         found = re.search(rf"^# {re.escape(comment)}.*\n((?:#.*\n)*)((?:(?!```|#).+\n)+)", text, re.MULTILINE)
         assert found, f"{file} has no command for {comment!r}"
         return found[2]
+
+
+def make_deploy(cluster, tree):
+    return subprocess.run(
+        ["make", "deploy", f"KUBECTL={' '.join(cluster.command)}"], cwd=tree.root, capture_output=True, text=True, timeout=600
+    )
+
+
+def section(heading, file="docs/runbook.md"):
+    """The first block of commands of a section, line by line."""
+    text = (ROOT / file).read_text()
+    found = re.search(rf"^#+ {re.escape(heading)}\n.*?^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert found, f"{file} has no commands for {heading!r}"
+    return found[1].splitlines()
 
 
 def decoded(secret):

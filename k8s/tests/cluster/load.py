@@ -19,6 +19,25 @@ import time
 PATIENCE = 5  # seconds to connect and to get a response
 
 
+class Request:
+    """One request: when it began, and on which connection."""
+
+    def __init__(self, kept):
+        self.kept, self.began = kept, time.monotonic()
+        self.port, self.reused, self.last_used = None, False, None
+
+    def failed(self, error):
+        """What the report says about a failure. Times are seconds by the clock of the load, like the marks."""
+        return {
+            "error": f"{type(error).__name__} {error}".strip(),
+            "began": self.began,
+            "ended": time.monotonic(),
+            "port": self.port,
+            "connection": "reused" if self.reused else "new",
+            "port_last_used": self.last_used,
+        }
+
+
 class Load:
     def __init__(self, host, port, tls, password, rate):
         self.address = socket.gethostbyname(host), port  # the address of a Service does not change
@@ -27,13 +46,14 @@ class Load:
         self.head = f"GET /v0/wrpi HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {credentials}\r\n"
         self.rate = rate
         self.idle, self.sent, self.answered = [], 0, []
-        self.failures, self.readings, self.certificates, self.marks = {}, [], [], []
+        self.ports = {}  # when each local port was used last
+        self.failures, self.readings, self.certificates, self.marks = [], [], [], []
 
     async def run(self, stop):
         """Sends requests until `stop` is set, then waits for pending ones."""
         start, tasks = time.monotonic(), set()
         while not stop.is_set():
-            task = asyncio.create_task(self.ask(kept=self.sent % 2 == 0))
+            task = asyncio.create_task(self.ask(Request(kept=self.sent % 2 == 0)))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
             self.sent += 1
@@ -42,18 +62,17 @@ class Load:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def ask(self, kept):
+    async def ask(self, request):
         try:
             async with asyncio.timeout(PATIENCE):
-                await self.exchange(kept)
+                await self.exchange(request)
         except (OSError, EOFError, ValueError) as error:
-            said = f"{type(error).__name__} {error}".strip()
-            self.failures[said] = self.failures.get(said, 0) + 1
+            self.failures.append(request.failed(error))
 
-    async def exchange(self, kept):
-        reader, writer = await self.connection() if kept else await self.connect()
+    async def exchange(self, request):
+        reader, writer = await self.connection(request) if request.kept else await self.connect(request)
         try:
-            close = "" if kept else "Connection: close\r\n"
+            close = "" if request.kept else "Connection: close\r\n"
             writer.write(f"{self.head}{close}\r\n".encode())
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             length = next(int(line[15:]) for line in head.split("\r\n") if line.startswith("content-length:"))
@@ -66,22 +85,37 @@ class Load:
             raise
         self.answered.append(time.monotonic())
         self.note(self.readings, json.loads(body)["latest_calculation_at"])
-        if kept and "connection: close" not in head:
+        if request.kept and "connection: close" not in head:
             self.idle.append((reader, writer))
         else:
             writer.close()
 
-    async def connection(self):
+    async def connection(self, request):
         """An idle connection that the server has not closed, or a new one."""
         while self.idle:
             reader, writer = self.idle.pop()
             if not reader.at_eof() and not writer.is_closing():
+                request.port, request.reused = writer.get_extra_info("sockname")[1], True
                 return reader, writer
             writer.close()
-        return await self.connect()
+        return await self.connect(request)
 
-    async def connect(self):
-        reader, writer = await asyncio.open_connection(*self.address, ssl=self.tls)
+    async def connect(self, request):
+        """A new connection. Notes its local port at once, also for one that is never established: nodes remember a port
+        for a while, and could still lead it to a pod that is gone."""
+        opened = socket.socket()
+        try:
+            opened.setblocking(False)
+            opened.connect_ex(self.address)  # begins; sock_connect waits for the end or raises the error
+            request.port = opened.getsockname()[1]
+            request.last_used = self.ports.get(request.port)
+            self.ports[request.port] = request.began
+            await asyncio.get_running_loop().sock_connect(opened, self.address)
+        except BaseException:
+            opened.close()
+            raise
+        name = self.address[0] if self.tls else None
+        reader, writer = await asyncio.open_connection(sock=opened, ssl=self.tls, server_hostname=name)
         if self.tls:
             certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
             self.note(self.certificates, hashlib.sha256(certificate).hexdigest())
@@ -97,7 +131,7 @@ class Load:
         times = sorted(self.answered)
         return {
             "sent": self.sent,
-            "failed": sum(self.failures.values()),
+            "failed": len(self.failures),
             "failures": self.failures,
             "gap": max(later - earlier for earlier, later in zip(times, times[1:])),
             "readings": self.readings,

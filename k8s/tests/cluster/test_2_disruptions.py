@@ -14,6 +14,19 @@ def test_no_request_fails_during_a_rolling_restart(cluster, load):
         cluster.settle()
 
 
+def test_the_replicas_are_on_different_nodes_after_each_of_four_restarts(cluster, row):
+    """Chance alone puts two pods on two nodes in half of the restarts."""
+    if len(cluster.workers()) < 2:
+        pytest.skip("the cluster has fewer than two nodes that take pods")
+    for _ in range(4):
+        cluster.in_wrpi("rollout", "restart", "deployment/api")
+        cluster.settle()
+        nodes = [pod["spec"]["nodeName"] for pod in cluster.pods(API)]
+        assert len(nodes) == len(set(nodes)), nodes
+    labelled = cluster.get("nodes", "--selector=topology.kubernetes.io/zone")["items"]
+    row["note"] = "nodes with a zone label" if labelled else "nodes without a zone label"
+
+
 def test_no_request_fails_when_a_pod_is_deleted(cluster, load):
     with load():
         cluster.in_wrpi("delete", "pod", cluster.pods(API)[0]["metadata"]["name"])

@@ -119,9 +119,10 @@ def delete(cluster, tree, comment):
 
 
 def test_no_request_fails_during_a_move_to_another_redis_and_back(cluster, tree, apply, load):
-    """The other Redis is in another namespace. The replaced objects are deleted as documented."""
+    """The other Redis is in another namespace. The replaced objects are deleted as documented. The marks say when each
+    rollout began and when it was complete, for the report of failed requests."""
     address = other_redis(cluster, tree)
-    with load():
+    with load() as running:
         with (
             tree.changed("components/external-redis/redis.env", ("redis.invalid", address), ("port=6378", "port=6379"),
                          ("api-user=\n", "api-user=api\n"), ("updater-user=\n", "updater-user=updater\n"),
@@ -129,10 +130,13 @@ def test_no_request_fails_during_a_move_to_another_redis_and_back(cluster, tree,
             tree.changed("components/external-redis/network-policy.yaml", ("192.0.2.1/32", f"{address}/32"), ("6378", "6379")),
             tree.with_component("external-redis"),
         ):
+            running.mark()
             apply()
             cluster.in_wrpi("rollout", "status", "deployment/api", "--timeout=10m")
+            running.mark()
             delete(cluster, tree, "external-redis: the Redis in the cluster")
             assert cluster.pods(REDIS) == []
+        running.mark()
         apply()
         cluster.settle()
 

@@ -1,9 +1,7 @@
 """The rights of the two Roles."""
 
-import subprocess
-
 import pytest
-from cluster import API, Cluster, Failed, Tree
+from cluster import API, Cluster, Failed, make_deploy
 
 pytestmark = pytest.mark.usefixtures("settled")
 
@@ -45,12 +43,6 @@ def test_a_deployer_can_deploy_restart_roll_back_and_run_the_updater(cluster, tr
     ):
         with pytest.raises(Failed, match="forbidden"):
             deployer.in_wrpi(*refused)
-
-
-def make_deploy(cluster: Cluster, tree: Tree):
-    return subprocess.run(
-        ["make", "deploy", f"KUBECTL={' '.join(cluster.command)}"], cwd=tree.root, capture_output=True, text=True, timeout=600
-    )
 
 
 def test_a_deployer_applies_nothing_if_one_object_is_forbidden(cluster, tree, as_role):
