@@ -1,6 +1,9 @@
 """The traffic that all network policies together allow."""
 
+import re
+
 import pytest
+from conftest import K8S, NEWEST, Objects, build
 
 
 def selected_by(policy, template):
@@ -106,6 +109,39 @@ def test_the_services_connect_only_to_redis_and_dns(objects, client):
     ]
     for port in objects.one("NetworkPolicy", "dns")["spec"]["egress"][0]["ports"]:
         assert port["protocol"] in ("UDP", "TCP") and port["port"] == 53
+
+
+@pytest.fixture(scope="module")
+def documented(kubectls, tree):
+    """Builds the base with each patch that docs/kubernetes.md has for a DNS elsewhere."""
+    text = (K8S.parent / "docs/kubernetes.md").read_text()
+    section = text[text.index("### If the cluster's DNS is elsewhere"):text.index("## Call the API")]
+    found = []
+    for patch in re.findall(r"^```yaml\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
+        root = tree(())
+        with (root / "kustomization.yaml").open("a") as file:
+            file.write(patch)
+        found.append(Objects((), {((), NEWEST): build(kubectls[NEWEST], root)}))
+    return found
+
+
+def test_the_documented_patches_allow_another_dns_and_nothing_else(documented, base):
+    openshift, node_local = documented
+    (rule,) = openshift.one("NetworkPolicy", "dns")["spec"]["egress"]
+    assert rule == {
+        "to": [{
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "openshift-dns"}},
+            "podSelector": {"matchLabels": {"dns.operator.openshift.io/daemonset-dns": "default"}},
+        }],
+        "ports": [{"protocol": "UDP", "port": 5353}, {"protocol": "TCP", "port": 5353}],
+    }
+    (rule,), (before,) = (found.one("NetworkPolicy", "dns")["spec"]["egress"] for found in (node_local, base))
+    assert rule["to"][1]["ipBlock"]["cidr"] not in str(before)
+    for changed, ports in ((openshift, 5353), (node_local, 53)):
+        for policy in base.of("NetworkPolicy"):
+            if policy["metadata"]["name"] != "dns":
+                assert policy in changed
+        assert {port["port"] for port in changed.one("NetworkPolicy", "dns")["spec"]["egress"][0]["ports"]} == {ports}
 
 
 def test_nothing_can_connect_to_the_updater(objects):
