@@ -143,6 +143,11 @@ k8s-test: redis-server target/k8s-tools/ready ## test the Kubernetes manifests: 
 infra-test: target/infra-tools/ready target/k8s-tools/ready ## test the Terraform configuration offline, without a Google Cloud project
 	$(PYTHON_CACHE) target/infra-tools/bin/pytest infra/offline
 
+.PHONY: snapshots
+snapshots: target/infra-tools/ready ## write infra/offline/plan, which shows what infra/ applies; review the difference
+	SNAPSHOTS=write $(PYTHON_CACHE) target/infra-tools/bin/pytest infra/offline/test_snapshot.py
+	git diff --stat -- infra/offline/plan
+
 .PHONY: monitoring-test
 monitoring-test: redis-server prometheus target/k8s-tools/ready ## test alerts, dashboard and runbook with Prometheus and Alertmanager
 	$(BUILD)

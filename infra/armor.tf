@@ -64,5 +64,5 @@ resource "google_compute_security_policy" "wrpi" {
     }
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }

@@ -3,7 +3,7 @@ resource "google_service_account" "nodes" {
   account_id   = "wrpi-nodes"
   display_name = "WRPI nodes"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 resource "google_project_iam_member" "nodes" {

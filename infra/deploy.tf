@@ -1,14 +1,14 @@
 # Only this repository's GitHub environment "production" can deploy, and only at a release tag. There is no key: GitHub
 # issues a token for the job, and Google exchanges it for one hour of access as the account below.
-locals {
-  deployment = "repo:${var.repository}:environment:production"
-}
-
+#
+# The condition does not test the claim "sub", because it has two forms: repo:OWNER/NAME:… and, for repositories created,
+# renamed or transferred since July 2026, repo:OWNER@ID/NAME@ID:…. Each claim below has one form. The repository's ID
+# never changes and is never reused.
 resource "google_iam_workload_identity_pool" "github" {
-  workload_identity_pool_id = "github"
+  workload_identity_pool_id = "github-${time_static.installation.unix}"
   display_name              = "GitHub Actions"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 resource "google_iam_workload_identity_pool_provider" "github" {
@@ -17,13 +17,15 @@ resource "google_iam_workload_identity_pool_provider" "github" {
   display_name                       = "Release tags"
 
   attribute_mapping = {
-    "google.subject" = "assertion.sub"
+    "google.subject"          = "assertion.repository_id + ':' + assertion.environment" # at most 127 bytes
+    "attribute.repository_id" = "assertion.repository_id"
   }
   attribute_condition = join(" && ", [
-    "assertion.sub == '${local.deployment}'",
     "assertion.repository_id == '${var.repository_id}'",
+    "assertion.environment == 'production'",
     "assertion.ref_type == 'tag'",
     "assertion.ref.startsWith('refs/tags/v')",
+    "assertion.job_workflow_ref.endsWith('/.github/workflows/gke.yml@' + assertion.ref)",
   ])
   oidc {
     issuer_uri = "https://token.actions.githubusercontent.com"
@@ -34,23 +36,23 @@ resource "google_service_account" "deployer" {
   account_id   = "wrpi-deployer"
   display_name = "WRPI deployer"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 resource "google_service_account_iam_member" "deployer" {
   service_account_id = google_service_account.deployer.name
   role               = "roles/iam.workloadIdentityUser"
-  member             = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.github.name}/subject/${local.deployment}"
+  member             = "principalSet://iam.googleapis.com/${google_iam_workload_identity_pool.github.name}/attribute.repository_id/${var.repository_id}"
 }
 
 # This role only gives access to the cluster. A RoleBinding in k8s/overlays/gke lets the account deploy to one namespace.
 resource "google_project_iam_custom_role" "cluster_access" {
-  role_id     = "wrpiClusterAccess"
+  role_id     = "wrpiClusterAccess_${time_static.installation.unix}"
   title       = "WRPI cluster access"
   description = "Connects to the cluster's control plane. Kubernetes RBAC decides what is allowed there."
   permissions = ["container.clusters.connect", "container.clusters.get"]
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 resource "google_project_iam_member" "deployer" {

@@ -2,7 +2,7 @@
 resource "google_compute_global_address" "wrpi" {
   name = "wrpi"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 resource "google_dns_managed_zone" "wrpi" {
@@ -14,7 +14,7 @@ resource "google_dns_managed_zone" "wrpi" {
     state = "on"
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 data "google_dns_keys" "wrpi" {
@@ -42,7 +42,7 @@ resource "google_certificate_manager_dns_authorization" "wrpi" {
   name   = "wrpi"
   domain = var.domain
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 resource "google_dns_record_set" "authorization" {
@@ -64,7 +64,7 @@ resource "google_certificate_manager_certificate" "wrpi" {
 resource "google_certificate_manager_certificate_map" "wrpi" {
   name = "wrpi"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 resource "google_certificate_manager_certificate_map_entry" "wrpi" {
@@ -80,5 +80,5 @@ resource "google_compute_ssl_policy" "wrpi" {
   profile         = "MODERN"
   min_tls_version = "TLS_1_2"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }

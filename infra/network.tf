@@ -2,7 +2,7 @@ resource "google_compute_network" "wrpi" {
   name                    = "wrpi"
   auto_create_subnetworks = false
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 resource "google_compute_subnetwork" "wrpi" {

@@ -30,6 +30,19 @@ resource "google_project_service" "needed" {
   disable_on_destroy = false # other parts of the project may use it
 }
 
-data "google_project" "this" {
-  depends_on = [google_project_service.needed]
+# Google accepts calls to a new service only some time after it has enabled the service. One timer per service, so that a
+# service which an option adds later leaves the others alone. The services are enabled at the same time, and so are the
+# timers.
+resource "time_sleep" "usable" {
+  for_each = google_project_service.needed
+
+  create_duration = "90s"
 }
+
+# No depends_on: Terraform would read the number only during apply whenever an option changes a service, and replace
+# everything that contains the number, such as all grants of passwords.
+data "google_project" "this" {}
+
+# Google keeps the name of a deleted workload identity pool, custom role or log bucket for days or weeks. Their names end in
+# the time of the first apply, so a second installation in the same project has new names.
+resource "time_static" "installation" {}

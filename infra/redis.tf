@@ -1,9 +1,10 @@
 # Memorystore, off by default. It costs 36 USD a month. It has a single user with all rights; the Redis in the cluster has
 # one restricted user per service. The provider stores its AUTH string in the state, so anyone who can read the state
 # bucket and reach the network can log in.
-resource "google_compute_global_address" "services" {
-  count = var.memorystore ? 1 : 0
 
+# The range is free. It exists without Memorystore too, so that switching back never deletes an address that Google's side
+# of the peering still uses.
+resource "google_compute_global_address" "services" {
   name          = "wrpi-services"
   network       = google_compute_network.wrpi.id
   purpose       = "VPC_PEERING"
@@ -16,7 +17,8 @@ resource "google_service_networking_connection" "services" {
 
   network                 = google_compute_network.wrpi.id
   service                 = "servicenetworking.googleapis.com"
-  reserved_peering_ranges = [google_compute_global_address.services[0].name]
+  reserved_peering_ranges = [google_compute_global_address.services.name]
+  deletion_policy         = "REMOVE_PEERING" # Google refuses DELETE for hours after the instance is deleted
 }
 
 resource "google_redis_instance" "wrpi" {

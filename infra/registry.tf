@@ -14,7 +14,7 @@ resource "google_artifact_registry_repository" "releases" {
     }
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 resource "google_artifact_registry_repository" "docker_hub" {
@@ -30,7 +30,7 @@ resource "google_artifact_registry_repository" "docker_hub" {
     }
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 resource "google_artifact_registry_repository" "own" {
@@ -57,7 +57,7 @@ resource "google_artifact_registry_repository" "own" {
     }
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 locals {

@@ -25,7 +25,7 @@ resource "google_secret_manager_secret" "wrpi" {
     auto {}
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 resource "google_secret_manager_secret_iam_member" "reader" {

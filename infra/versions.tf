@@ -11,6 +11,10 @@ terraform {
       source  = "hashicorp/random"
       version = "3.9.1"
     }
+    time = {
+      source  = "hashicorp/time"
+      version = "0.14.2"
+    }
   }
 
   # bootstrap/ creates the bucket: terraform init -backend-config=bucket=NAME

@@ -6,7 +6,7 @@ resource "google_monitoring_notification_channel" "email" {
   labels       = { email_address = var.alert_email }
   user_labels  = local.labels
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 # GET / needs no password.
@@ -30,7 +30,7 @@ resource "google_monitoring_uptime_check_config" "api" {
     }
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.usable]
 }
 
 locals {

@@ -9,21 +9,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import options
 import provider
 import pytest
 import schema
 
 HERE = Path(__file__).parent
 INFRA = HERE.parent
-PROVIDERS = ("google", "random")
+PROVIDERS = ("google", "random", "time")
 REGISTRY = "registry.terraform.io/hashicorp"
 
 
 @pytest.fixture(scope="session")
 def schemas():
     """The schemas of the providers, limited to the types in the configuration."""
-    texts = [file.read_text() for file in INFRA.rglob("*.tf")]
-    used = {found for text in texts for found in re.findall(r'^(resource|data|ephemeral) "(\w+)"', text, re.M)}
+    texts = [file.read_text() for file in (*INFRA.rglob("*.tf"), HERE / "test_rules.py")]  # with the planted types
+    used = {found for text in texts for found in re.findall(r'(?:^|[\'"])(resource|data|ephemeral) "(\w+)"', text, re.M)}
     return {
         name: schema.read(f"cdktn-provider-{name}", {(kind, type_) for kind, type_ in used if type_.startswith(name)})
         for name in PROVIDERS
@@ -47,9 +48,15 @@ def mirror(schemas, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def running(schemas):
+def opened():
+    """The ephemeral resources that Terraform has opened: (type, arguments)."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def running(schemas, opened):
     """The running fake providers, as Terraform's TF_REATTACH_PROVIDERS. Terraform would start more than 200 of them."""
-    started = {name: provider.start(found) for name, found in schemas.items()}
+    started = {name: provider.start(found, opened) for name, found in schemas.items()}
     yield json.dumps({
         f"{REGISTRY}/{name}": {
             "Protocol": "grpc", "ProtocolVersion": 6, "Pid": os.getpid(), "Test": True,  # Terraform does not stop it
@@ -94,6 +101,13 @@ def configuration(initialised, tmp_path):
 
 
 @pytest.fixture(scope="session")
+def planned(terraform, initialised):
+    """The states and the plans of all sets of options."""
+    states, plans, _ = options.run(terraform, initialised, plans=True)
+    return states, plans
+
+
+@pytest.fixture(scope="session")
 def checkov():
     """Runs checkov, from the tools of `make k8s-test`, on a directory."""
 
@@ -114,15 +128,8 @@ def succeeds(result):
 
 
 def shown_passwords(terraform, directory):
-    """The passwords, given or generated, that appear in the states which Terraform prints."""
-    test = "tests/secrets.tftest.hcl"
-    text = (directory / test).read_text()
-    given = [secrets.token_hex(16), secrets.token_hex(16)]
-    for value, password in zip(('"a password for the tests"', '""'), given):
-        assert f"= {value}\n" in text
-        text = text.replace(f"= {value}\n", f'= "{password}"\n')
-    (directory / test).write_text(text)
-    shown = succeeds(terraform(directory, "test", f"-filter={test}", "-json", "-verbose"))
-    states = [line for line in shown.splitlines() if '"type":"test_state"' in line]
-    assert any("google_secret_manager_secret_version" in state for state in states)
-    return [password for password in (*given, "made-up-result") if password in shown]
+    """The passwords, given or generated, that appear in what Terraform prints of the state of any set of options."""
+    given = {"app_password": secrets.token_hex(16), "app_password_previous": secrets.token_hex(16)}
+    _, _, shown = options.run(terraform, directory, given=given)
+    assert "google_secret_manager_secret_version" in shown
+    return [password for password in (*given.values(), "made-up-result") if password in shown]

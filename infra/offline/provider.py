@@ -72,10 +72,12 @@ def validate(blocks, request):
     return b"".join(problems(blocks[request[1].decode()], unpack(request[2])))
 
 
-def open_ephemeral(blocks, request):
-    """Generates the values of an ephemeral resource, because Terraform's mocks do not cover these."""
+def open_ephemeral(blocks, request, opened):
+    """Generates the values of an ephemeral resource, because Terraform's mocks do not cover these. Adds what was asked for
+    to `opened`."""
     request = decode(request)
     value = unpack(request[2])
+    opened.append((request[1].decode(), dict(value)))
     for name, found in blocks[request[1].decode()]["attributes"].items():
         if found.get("computed") and value.get(name) is None:
             value[name] = {"string": f"made-up-{name}", "number": 0, "bool": False}.get(found["type"])
@@ -83,13 +85,13 @@ def open_ephemeral(blocks, request):
 
 
 class Handlers(grpc.GenericRpcHandler):
-    def __init__(self, schema):
+    def __init__(self, schema, opened):
         self.answers = {
             "GetProviderSchema": lambda request: provider_schema(schema),
             "ValidateResourceConfig": lambda request: validate(schema["resource"], request),
             "ValidateDataResourceConfig": lambda request: validate(schema["data"], request),
             "ValidateEphemeralResourceConfig": lambda request: validate(schema["ephemeral"], request),
-            "OpenEphemeralResource": lambda request: open_ephemeral(schema["ephemeral"], request),
+            "OpenEphemeralResource": lambda request: open_ephemeral(schema["ephemeral"], request, opened),
         }
         for name in ("CloseEphemeralResource", "ValidateProviderConfig", "ConfigureProvider", "StopProvider"):
             self.answers[name] = lambda request: b""
@@ -99,10 +101,11 @@ class Handlers(grpc.GenericRpcHandler):
         return answer and grpc.unary_unary_rpc_method_handler(lambda request, context: answer(request))
 
 
-def start(schema):
-    """Starts a provider with a schema from schema.py. Returns its server and its address."""
+def start(schema, opened):
+    """Starts a provider with a schema from schema.py. Returns its server and its address. Appends the (type, arguments) of
+    each ephemeral resource that Terraform opens to `opened`."""
     server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.max_send_message_length", -1)])
-    server.add_generic_rpc_handlers((Handlers(schema),))
+    server.add_generic_rpc_handlers((Handlers(schema, opened),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, f"127.0.0.1:{port}"
