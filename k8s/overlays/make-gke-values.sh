@@ -19,14 +19,30 @@ outputs() {
     "$work/outputs" || fail 'cannot read the outputs; no values were written.'
 }
 
-# pinned IMAGE TAG: prints the image with its digest, the SHA-256 of its manifest.
+# sha256 FILE: prints its SHA-256 in hexadecimal. Linux has sha256sum, macOS has shasum.
+sha256() {
+  if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1
+}
+
+# pinned IMAGE TAG: prints the image with its digest, the SHA-256 of its manifest. The manifest of an image for several
+# platforms is an index. The registry converts a manifest to a kind that is accepted, so all kinds must be: the converted
+# one has another digest.
 pinned() {
-  local host=${1%%/*} path=${1#*/} manifest=$work/manifest
-  curl --fail --silent --show-error --location --output "$manifest" --header @"$work/authorization" \
+  local host=${1%%/*} path=${1#*/} manifest=$work/manifest headers=$work/headers digest announced
+  curl --fail --silent --show-error --location --output "$manifest" --dump-header "$headers" \
+    --header @"$work/authorization" \
     --header 'Accept: application/vnd.oci.image.index.v1+json' \
+    --header 'Accept: application/vnd.oci.image.manifest.v1+json' \
     --header 'Accept: application/vnd.docker.distribution.manifest.list.v2+json' \
+    --header 'Accept: application/vnd.docker.distribution.manifest.v2+json' \
     "https://$host/v2/$path/manifests/$2" || fail "cannot read the manifest of $1:$2."
-  echo "$1@sha256:$(sha256sum "$manifest" | cut -d ' ' -f 1)"
+  digest=sha256:$(sha256 "$manifest") || fail "cannot calculate a SHA-256: sha256sum or shasum failed."
+  [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || fail "sha256sum or shasum printed '$digest', which is no SHA-256."
+  # After redirects, the last one counts.
+  announced=$(tr -d '\r' <"$headers" | sed -n 's/^[Dd]ocker-[Cc]ontent-[Dd]igest: *//p' | tail -n 1)
+  [ "$digest" = "$announced" ] ||
+    fail "the manifest of $1:$2 is $digest, but the registry says '$announced'. Nothing was written; try again."
+  echo "$1@$digest"
 }
 
 token=$(gcloud auth print-access-token) || fail 'no access token. Run: gcloud auth login'
@@ -52,6 +68,7 @@ outputs '
   "api-image=\($api)", "updater-image=\($updater)", "redis-image=\($redis)"
 ' --arg version "$VERSION" --arg api "$api" --arg updater "$updater" --arg redis "$redis" >"$work/values.env"
 mv "$work/values.env" gke/values.env
+rm -f gke-memorystore/values/redis.env gke-memorystore/values/ca.pem
 echo "Wrote k8s/overlays/gke/values.env for version $VERSION." >&2
 
 if jq --exit-status .redis.value "$work/outputs" >/dev/null; then

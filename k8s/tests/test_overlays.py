@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import ssl
 import subprocess
 import threading
@@ -125,8 +126,14 @@ def test_memorystore_replaces_redis(manifests):
 
 # make gke-values, with a fake registry over TLS
 
-MANIFEST = json.dumps({"schemaVersion": 2, "manifests": []}).encode()
+# `docker push` makes the second or the fourth kind, a release the first.
+KINDS = ("application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json",
+         "application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.docker.distribution.manifest.v2+json")
 TOKEN = secrets.token_hex(16)
+
+
+def manifest(kind):
+    return json.dumps({"schemaVersion": 2, "mediaType": kind}).encode()
 
 
 class Registry(http.server.BaseHTTPRequestHandler):
@@ -134,8 +141,12 @@ class Registry(http.server.BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         known = self.headers["Authorization"] == f"Bearer {TOKEN}" and "/unknown/" not in self.path
         self.send_response(200 if known else 404)
+        # A registry converts a manifest of a kind that is not accepted.
+        kind = self.server.kind if self.server.kind in self.headers.get_all("Accept") else "converted"
+        if self.server.announces:
+            self.send_header("Docker-Content-Digest", f"sha256:{self.server.announces(manifest(self.server.kind))}")
         self.end_headers()
-        self.wfile.write(MANIFEST if known else b"")
+        self.wfile.write(manifest(kind) if known else b"")
 
     def log_message(self, *arguments):
         pass
@@ -152,7 +163,7 @@ def registry(tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
-        server.asked = []
+        server.asked, server.kind, server.announces = [], KINDS[0], lambda text: hashlib.sha256(text).hexdigest()
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -178,12 +189,12 @@ def make_values(tree, tmp_path):
     gcloud = tmp_path / "bin/gcloud"
     gcloud.parent.mkdir()
 
-    def run(outputs, logged_in=True, **environment):
+    def run(outputs, logged_in=True, path=os.environ["PATH"], **environment):
         echo = "echo" if logged_in else "! echo"
         gcloud.write_text(f'#!/bin/sh\n[ "$*" = "auth print-access-token" ] && {echo} {TOKEN}\n')
         gcloud.chmod(0o755)
         environment = os.environ | {
-            "PATH": f"{gcloud.parent}:{os.environ['PATH']}",
+            "PATH": f"{gcloud.parent}:{path}",
             "CURL_CA_BUNDLE": str(tmp_path / "ca.pem"),
             "VERSION": "1.2.3",
         } | environment
@@ -196,14 +207,16 @@ def make_values(tree, tmp_path):
     return run
 
 
-def test_make_gke_values_writes_the_outputs_and_the_image_digests(make_values, outputs, registry):
+@pytest.mark.parametrize("kind", KINDS)
+def test_make_gke_values_writes_the_outputs_and_the_image_digests(make_values, outputs, registry, kind):
+    registry.kind = kind
     overlays, result = make_values(outputs)
     assert result.returncode == 0, result.stderr
     values = values_of(overlays / "gke/values.env")
     assert values.keys() == values_of(K8S / "overlays/gke/values.env.example").keys()
     for name in ("project", "domain", "address", "certificate_map", "ssl_policy", "security_policy", "deployer"):
         assert values[name.replace("_", "-")] == outputs[name]["value"]
-    digest = hashlib.sha256(MANIFEST).hexdigest()
+    digest = hashlib.sha256(manifest(kind)).hexdigest()
     assert values["api-image"] == f"{outputs['releases']['value']}/wrpi-api@sha256:{digest}"
     assert values["redis-image"] == f"{outputs['docker_hub']['value']}/redis@sha256:{digest}"
     images = load((K8S / "kustomization.yaml").read_text())["images"]
@@ -223,6 +236,52 @@ def test_make_gke_values_writes_the_values_of_memorystore(make_values, outputs):
     values = overlays / "gke-memorystore/values"
     assert values_of(values / "redis.env") == {"host": "10.0.0.3", "port": "6378", "tls-any-name": "true"}
     assert (values / "ca.pem").read_text() == "one\ntwo\n"
+
+
+def test_make_gke_values_removes_the_values_of_a_memorystore_that_is_gone(make_values, outputs):
+    overlays, _ = make_values(outputs | {"redis": {"value": {"host": "10.0.0.3", "port": 6378, "ca": "one"}}})
+    assert (overlays / "gke-memorystore/values/redis.env").exists()
+    overlays, result = make_values(outputs)
+    assert result.returncode == 0, result.stderr
+    assert not (overlays / "gke-memorystore/values/redis.env").exists()
+
+
+@pytest.fixture
+def without_sha256sum(tmp_path):
+    """A PATH without sha256sum, as on macOS."""
+    directory = tmp_path / "programs"
+    directory.mkdir()
+    for program in ("bash", "cat", "curl", "cut", "dirname", "env", "jq", "mktemp", "mv", "rm", "sed", "sh", "tail", "tr"):
+        (directory / program).symlink_to(shutil.which(program))
+    return directory
+
+
+def test_make_gke_values_works_without_sha256sum(make_values, outputs, without_sha256sum):
+    (without_sha256sum / "shasum").write_text(
+        f'#!/bin/sh\n[ "$1 $2" = "-a 256" ] && exec {shutil.which("sha256sum")} "$3"\n')
+    (without_sha256sum / "shasum").chmod(0o755)
+    overlays, result = make_values(outputs, path=str(without_sha256sum))
+    assert result.returncode == 0, result.stderr
+    digest = hashlib.sha256(manifest(KINDS[0])).hexdigest()
+    assert values_of(overlays / "gke/values.env")["api-image"].endswith(f"@sha256:{digest}")
+
+
+@pytest.mark.parametrize("program", ["none", "prints nothing", "prints words"])
+def test_make_gke_values_writes_nothing_without_a_sha256(make_values, outputs, without_sha256sum, program):
+    if program != "none":
+        (without_sha256sum / "sha256sum").write_text("#!/bin/sh\n" + "echo usage: sha256sum FILE\n" * (program == "prints words"))
+        (without_sha256sum / "sha256sum").chmod(0o755)
+    overlays, result = make_values(outputs, path=str(without_sha256sum))
+    assert result.returncode != 0 and "SHA-256" in result.stderr
+    assert not (overlays / "gke/values.env").exists()
+
+
+@pytest.mark.parametrize("announces", [None, lambda text: "0" * 64], ids=["no digest", "another digest"])
+def test_make_gke_values_writes_nothing_if_the_registry_announces_something_else(make_values, outputs, registry, announces):
+    registry.announces = announces
+    overlays, result = make_values(outputs)
+    assert result.returncode != 0 and "but the registry says" in result.stderr
+    assert not (overlays / "gke/values.env").exists()
 
 
 @pytest.mark.parametrize("damage", ["output", "image", "login"])
