@@ -41,7 +41,7 @@ test: redis-server ## run all tests of the crates, against real redis-server pro
 
 # Each target installs the programs that it needs. This list installs them all with one call of apt-get.
 PROGRAMS = chromium chromium-driver haproxy libfaketime nginx-light openssl prometheus prometheus-alertmanager \
-	python3-venv redis-server shellcheck valgrind
+	python3-venv redis-server shellcheck valgrind zsh
 
 .PHONY: programs
 programs: ## install all missing programs that the tests need, on Debian or Ubuntu
@@ -140,7 +140,7 @@ k8s-test: redis-server target/k8s-tools/ready ## test the Kubernetes manifests: 
 	$(PYTHON_CACHE) target/k8s-tools/bin/pytest k8s/tests
 
 .PHONY: infra-test
-infra-test: target/infra-tools/ready target/k8s-tools/ready ## test the Terraform configuration offline, without a Google Cloud project
+infra-test: zsh target/infra-tools/ready target/k8s-tools/ready ## test the Terraform configuration offline, without a Google Cloud project
 	$(PYTHON_CACHE) target/infra-tools/bin/pytest infra/offline
 
 .PHONY: snapshots
@@ -224,8 +224,8 @@ sbom: ## write CycloneDX SBOMs of all binaries to target/sbom
 
 # Programs and tools, installed if they are missing
 
-.PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy wrk valgrind libfaketime chromium prometheus
-redis-server shellcheck docker-compose python3-venv haproxy wrk valgrind libfaketime:
+.PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy wrk valgrind libfaketime chromium prometheus zsh
+redis-server shellcheck docker-compose python3-venv haproxy wrk valgrind libfaketime zsh:
 	@.ci/install-programs $@
 nginx:
 	@.ci/install-programs nginx-light

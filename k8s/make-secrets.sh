@@ -10,6 +10,8 @@ fail() {
   echo "make secrets: $1" >&2
   exit 1
 }
+# shellcheck source-path=SCRIPTDIR source=ask-password.sh
+. ./ask-password.sh
 # 192 bits. kustomize wraps the base64 of longer passwords, and each `kubectl apply` would then report "configured".
 random() { od -An -v -tx1 -N24 /dev/urandom | tr -d ' \n'; }
 
@@ -18,8 +20,7 @@ if [ -e secrets.env ] && [ "${FORCE:-}" != 1 ]; then
 fi
 if [ -z "${APP_PASSWORD:-}" ]; then
   [ -t 0 ] || fail "set APP_PASSWORD in the environment, or run this in a terminal to be asked for it."
-  IFS= read -rsp 'APP_PASSWORD, the password for users of the API: ' APP_PASSWORD
-  echo >&2
+  ask_password APP_PASSWORD 'APP_PASSWORD, the password for users of the API'
 fi
 [ -n "${APP_PASSWORD//[[:space:]]/}" ] || fail "APP_PASSWORD is empty."
 for password in "$APP_PASSWORD" "${APP_PASSWORD_PREVIOUS:=}" "${REDIS_API_PASSWORD:=$(random)}" "${REDIS_UPDATER_PASSWORD:=$(random)}"; do

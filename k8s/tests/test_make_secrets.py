@@ -12,7 +12,8 @@ from conftest import K8S, NEWEST, build, load_all
 
 @pytest.fixture
 def directory(tmp_path):
-    shutil.copy(K8S / "make-secrets.sh", tmp_path)
+    for name in ("make-secrets.sh", "ask-password.sh"):
+        shutil.copy(K8S / name, tmp_path)
     return tmp_path
 
 
@@ -84,6 +85,8 @@ def test_the_prompt_does_not_echo_the_password(directory):
     )
     os.close(theirs)
     shown = read_until(ours, b"API: ")
+    os.write(ours, b"typed in\n")
+    shown += read_until(ours, b"again: ")
     os.write(ours, b"typed in\n")
     shown += read_until(ours, b"Wrote")
     assert process.wait(10) == 0
