@@ -192,6 +192,10 @@ deploy: ## apply KUSTOMIZATION (k8s) to the cluster of kubectl's context; applie
 	@KUBECTL='$(KUBECTL)' k8s/check-deploy.sh $(KUSTOMIZATION)
 	$(KUBECTL) apply -k $(KUSTOMIZATION)
 
+.PHONY: gke-deploy
+gke-deploy: ## like deploy, with the overlay for Google Cloud that `make gke-values` has written values for
+	@KUBECTL='$(KUBECTL)' MAKE='$(MAKE)' k8s/overlays/deploy-gke.sh
+
 ## For releases
 
 # The last commit that changed an input of the images, so that other commits do not cause a rebuild.
