@@ -29,6 +29,15 @@ resource "google_compute_subnetwork" "wrpi" {
   }
 }
 
+# Logs which names the pods and nodes look up.
+resource "google_dns_policy" "wrpi" {
+  name           = "wrpi"
+  enable_logging = true
+  networks {
+    network_url = google_compute_network.wrpi.id
+  }
+}
+
 # Nodes have no public address. Alertmanager needs NAT to send alerts to a pager or a chat.
 resource "google_compute_router" "wrpi" {
   name    = "wrpi"

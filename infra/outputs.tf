@@ -60,6 +60,11 @@ output "docker_hub" {
   value       = "${google_artifact_registry_repository.docker_hub.registry_uri}/library"
 }
 
+output "dashboard" {
+  description = "Address of the dashboard."
+  value       = "https://console.cloud.google.com/monitoring/dashboards/builder/${basename(google_monitoring_dashboard.wrpi.id)}?project=${var.project}"
+}
+
 output "repository" {
   description = "GitHub repository of the project."
   value       = var.repository

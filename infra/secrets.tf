@@ -38,15 +38,6 @@ resource "google_secret_manager_secret_iam_member" "reader" {
   depends_on = [google_container_cluster.wrpi] # Google creates the pool with the first cluster
 }
 
-# Logs every read of a password.
-resource "google_project_iam_audit_config" "secrets" {
-  project = var.project
-  service = "secretmanager.googleapis.com"
-  audit_log_config {
-    log_type = "DATA_READ"
-  }
-}
-
 ephemeral "random_password" "redis" {
   for_each = toset(["api", "updater"])
 

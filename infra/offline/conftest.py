@@ -89,14 +89,23 @@ def initialised(terraform, tmp_path_factory):
     """An initialised copy of the configuration."""
     root = tmp_path_factory.mktemp("configuration") / "infra"
     shutil.copytree(INFRA, root, ignore=shutil.ignore_patterns("offline", ".terraform*", "*.tfvars", "*.tfstate*"))
+    beside(root)
     for directory in (root, root / "bootstrap"):
         succeeds(terraform(directory, "init", "-backend=false", "-input=false", "-no-color"))
     return root
 
 
+def beside(root):
+    """Copies the file outside of infra/ that the configuration reads."""
+    file = "../k8s/components/monitoring/wrpi.json"
+    (root / file).resolve().parent.mkdir(parents=True)
+    shutil.copy(INFRA / file, (root / file).resolve())
+
+
 @pytest.fixture
 def configuration(initialised, tmp_path):
     """A copy of the configuration that the test may change."""
+    beside(tmp_path / "infra")
     return shutil.copytree(initialised, tmp_path / "infra", symlinks=True)
 
 

@@ -130,5 +130,6 @@ def text(resources):
     """One line for each value of each resource."""
     lines = []
     for address, values in sorted(resources.items()):
-        lines += [address] + [f"  {path} = {json.dumps(value)}" for path, value in leaves(values)]
+        shown = {name: json.loads(value) if name.endswith("_json") else value for name, value in values.items()}
+        lines += [address] + [f"  {path} = {json.dumps(value)}" for path, value in leaves(shown)]
     return "\n".join(lines) + "\n"

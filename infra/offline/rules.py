@@ -255,9 +255,24 @@ def alerts_fire_when_something_is_wrong(plan):
     assert left["cross_series_reducer"] == "REDUCE_MIN"
 
 
+def changes_of_rights_and_of_the_network_raise_an_alert(plan):
+    (condition,) = plan["google_monitoring_alert_policy.changes"]["conditions"]
+    pattern = re.search(r'methodName=~"([^"]+)"', condition["condition_matched_log"][0]["filter"])[1]
+    for method in ("SetIamPolicy", "google.iam.admin.v1.SetIAMPolicy", "storage.setIamPermissions",
+                   "google.iam.admin.v1.CreateRole", "v1.compute.firewalls.insert", "v1.compute.routes.delete",
+                   "v1.compute.securityPolicies.patchRule", "storage.buckets.update"):
+        assert re.search(pattern, method), f"no alert on {method}"
+    for method in ("google.cloud.secretmanager.v1.SecretManagerService.AccessSecretVersion", "v1.compute.instances.insert"):
+        assert not re.search(pattern, method), f"an alert on {method}"
+    (bucket,) = plan.of("google_logging_project_bucket_config").values()
+    assert bucket["retention_days"] >= 365
+    assert plan.one("google_logging_project_sink")["destination"].endswith("<google_logging_project_bucket_config.audit.id>")
+    assert plan.one("google_dns_policy")["enable_logging"]
+
+
 def every_alert_notifies_someone(plan):
     policies = plan.of("google_monitoring_alert_policy")
-    assert len(policies) >= 2
+    assert len(policies) >= 3
     for address, policy in policies.items():
         assert policy.get("enabled", True) and policy["conditions"], f"{address} is disabled"
         assert policy.get("notification_channels") == [CHANNEL], f"{address} has no receiver"
@@ -277,7 +292,7 @@ OUTPUTS = {
     "address": "google_compute_global_address.wrpi.name",
     "certificate_map": "google_certificate_manager_certificate_map.wrpi.name",
     "ssl_policy": "google_compute_ssl_policy.wrpi.name", "security_policy": "google_compute_security_policy.wrpi.name",
-    "deployer": "google_service_account.deployer.email",
+    "dashboard": "google_monitoring_dashboard.wrpi.id", "deployer": "google_service_account.deployer.email",
     "identity_provider": "google_iam_workload_identity_pool_provider.github.name",
     "name_servers": "google_dns_managed_zone.wrpi.name_servers",
     "ds_records": "data.google_dns_keys.wrpi.key_signing_keys", "redis": "google_redis_instance.wrpi",

@@ -64,7 +64,7 @@ outputs '
   "security-policy=\(value("security_policy"))",
   "deployer=\(value("deployer"))",
   "runbook=https://github.com/\(value("repository"))/blob/v\($version)/docs/runbook.md",
-  "dashboard=https://console.cloud.google.com/monitoring/dashboards?project=\(value("project"))",
+  "dashboard=\(value("dashboard"))",
   "api-image=\($api)", "updater-image=\($updater)", "redis-image=\($redis)"
 ' --arg version "$VERSION" --arg api "$api" --arg updater "$updater" --arg redis "$redis" >"$work/values.env"
 mv "$work/values.env" gke/values.env

@@ -214,7 +214,8 @@ def test_make_gke_values_writes_the_outputs_and_the_image_digests(make_values, o
     assert result.returncode == 0, result.stderr
     values = values_of(overlays / "gke/values.env")
     assert values.keys() == values_of(K8S / "overlays/gke/values.env.example").keys()
-    for name in ("project", "domain", "address", "certificate_map", "ssl_policy", "security_policy", "deployer"):
+    for name in ("project", "domain", "address", "certificate_map", "ssl_policy", "security_policy", "deployer",
+                 "dashboard"):
         assert values[name.replace("_", "-")] == outputs[name]["value"]
     digest = hashlib.sha256(manifest(kind)).hexdigest()
     assert values["api-image"] == f"{outputs['releases']['value']}/wrpi-api@sha256:{digest}"
