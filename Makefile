@@ -40,8 +40,8 @@ test: redis-server ## run all tests of the crates, against real redis-server pro
 ## For testers and developers
 
 # Each target installs the programs that it needs. This list installs them all with one call of apt-get.
-PROGRAMS = chromium chromium-driver haproxy libfaketime nginx-light openssl prometheus prometheus-alertmanager \
-	python3-venv redis-server shellcheck valgrind zsh
+PROGRAMS = chromium chromium-driver dnsmasq-base haproxy iproute2 libfaketime nginx-light openssl prometheus \
+	prometheus-alertmanager python3-venv redis-server shellcheck valgrind zsh
 
 .PHONY: programs
 programs: ## install all missing programs that the tests need, on Debian or Ubuntu
@@ -57,7 +57,7 @@ lint: shellcheck target/lint-tools/ready ## check formatting, versions, imports,
 	.ci/imports
 	python3 .ci/test_imports.py
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
-	$(CARGO) clippy --locked --workspace --test browser -- --deny warnings
+	$(CARGO) clippy --locked --workspace --test browser --test network -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	target/lint-tools/bin/hadolint Dockerfile.*
 	shellcheck --external-sources --check-sourced $$(git grep -lE '^#!/.*sh$$')
@@ -73,6 +73,12 @@ browser-test: export PATH := $(PATH):$(or $(CHROMEWEBDRIVER),/usr/lib/chromium-b
 browser-test: redis-server chromium ## test the example page in a headless Chromium
 	$(BUILD)
 	$(CARGO) test --locked --workspace --test browser
+
+.PHONY: network-test
+network-test: redis-server dnsmasq iproute2 ## test broken networks and name servers, in namespaces (Linux; user namespaces, or root)
+	$(BUILD)
+	$(CARGO) test --quiet --locked --workspace --test network --no-run
+	.ci/in-namespaces $(CARGO) test --locked --offline --workspace --test network
 
 .PHONY: faults
 faults: redis-server libfaketime ## break each part under load and print what clients saw (Linux; FAULT_SECONDS=3)
@@ -228,11 +234,14 @@ sbom: ## write CycloneDX SBOMs of all binaries to target/sbom
 
 # Programs and tools, installed if they are missing
 
-.PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy wrk valgrind libfaketime chromium prometheus zsh
-redis-server shellcheck docker-compose python3-venv haproxy wrk valgrind libfaketime zsh:
+.PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy wrk valgrind libfaketime chromium prometheus \
+	dnsmasq iproute2 zsh
+redis-server shellcheck docker-compose python3-venv haproxy wrk valgrind libfaketime iproute2 zsh:
 	@.ci/install-programs $@
 nginx:
 	@.ci/install-programs nginx-light
+dnsmasq:
+	@.ci/install-programs dnsmasq-base
 chromium:
 	@.ci/install-programs chromium chromium-driver
 prometheus: # and Alertmanager
