@@ -96,8 +96,9 @@ impl Nameserver {
         let mut command = Command::new("dnsmasq");
         // Debian installs it in a directory that is not on every user's PATH.
         command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()));
-        command.args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-hosts", "--no-resolv", "--pid-file="]);
-        command.args(["--user=root", "--group=root", "--bind-interfaces", "--log-facility=-", "--local=/#/"]);
+        // The debug mode keeps the user: in a user namespace, a process cannot change its groups.
+        command.args(["--no-daemon", "--conf-file=/dev/null", "--no-hosts", "--no-resolv", "--bind-interfaces"]);
+        command.arg("--local=/#/");
         command.arg(format!("--listen-address={address}"));
         command.args(names.iter().map(|(name, address)| format!("--host-record={name},{address}")));
         let process = Process::spawn(command.stdin(Stdio::null()).stderr(Stdio::piped()));
