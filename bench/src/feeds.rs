@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use wrpi_core::Reading;
 use wrpi_core::feed::{Metrics, follow};
-use wrpi_core::store::Store;
+use wrpi_core::store::{Resolver, Store};
 use wrpi_test::PATIENCE;
 
 use crate::machine::{Cores, cpu_time};
@@ -58,7 +58,7 @@ async fn run(system: &System, feeds: usize, writes: u32) -> Result<Feeds> {
         readings.push(receiver);
     }
     wait_for_all(&mut readings, reading(0)?).await?;
-    let mut store = Store::connect(&settings).await?;
+    let mut store = Store::connect(&settings, &Resolver::default()).await?;
     let redis = &system.redis;
 
     let before = cpu_time(redis.id())?;

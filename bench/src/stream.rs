@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio::runtime::{Builder, Runtime};
-use wrpi_core::store::Store;
+use wrpi_core::store::{Resolver, Store};
 use wrpi_test::PATIENCE;
 
 use crate::system::{System, reading};
@@ -37,7 +37,7 @@ impl Writer {
     /// Connects to Redis.
     pub(crate) fn connect(system: &System) -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let store = runtime.block_on(Store::connect(&system.store()))?;
+        let store = runtime.block_on(Store::connect(&system.store(), &Resolver::default()))?;
         Ok(Self { runtime, store })
     }
 

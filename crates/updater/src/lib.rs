@@ -5,13 +5,13 @@ mod settings;
 use std::future::Future;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::{DateTime, Utc};
 use rand::{Rng, RngExt};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 use tracing::{error, info, warn};
-use wrpi_core::store::{self, Store};
+use wrpi_core::store::{self, Resolver, Store};
 use wrpi_core::{Reading, Timestamp, Wrpi};
 
 pub use settings::Settings;
@@ -28,70 +28,120 @@ pub fn calculate(random: &mut impl Rng, now: DateTime<Utc>) -> Result<Reading> {
     Ok(Reading { value, calculated_at })
 }
 
-/// Calculates and stores one reading. After a failure it calculates a new reading and retries until `deadline` has
-/// passed.
-///
-/// # Errors
-///
-/// When the deadline has passed: the last failure, with the host, port and database number.
-pub async fn run_once(store: &store::Settings, random: &mut impl Rng, deadline: Duration) -> Result<Reading> {
-    let end = Instant::now() + deadline;
-    let backoff = ExponentialBuilder::new()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(2))
-        .without_max_times();
-    let mut last_error = None;
-    for delay in backoff.build() {
-        match timeout_at(end, attempt(store, random)).await {
-            Ok(Ok(reading)) => return Ok(reading),
-            Ok(Err(error)) => {
-                if last_error.is_none() {
-                    warn!(%error, "could not store a reading, retrying");
-                }
-                last_error = Some(error);
-            }
-            Err(_elapsed) => break,
-        }
-        if Instant::now() + delay >= end {
-            break;
-        }
-        sleep(delay).await;
+/// Stores readings. Keeps its connection from one reading to the next.
+#[derive(Debug)]
+pub struct Updater<R> {
+    store: store::Settings,
+    resolver: Resolver,
+    connection: Option<Store>,
+    random: R,
+}
+
+impl<R: Rng> Updater<R> {
+    /// An updater of `store`, with values from `random`. It connects when it is used.
+    pub fn new(store: store::Settings, random: R) -> Self {
+        Self { store, resolver: Resolver::default(), connection: None, random }
     }
-    let error = last_error.unwrap_or_else(|| anyhow::anyhow!("Redis at {}: no answer", store.address()));
-    Err(error.context(format!("no reading stored within {deadline:?}")))
-}
 
-async fn attempt(store: &store::Settings, random: &mut impl Rng) -> Result<Reading> {
-    let mut connection = Store::connect(store).await?;
-    let reading = calculate(random, Utc::now())?;
-    connection.publish(&reading).await?;
-    info!(value = %reading.value, calculated_at = %reading.calculated_at, "reading stored");
-    Ok(reading)
-}
-
-/// Runs [`run_once`] immediately and then every `period`, until `shutdown` completes. A failed run is logged; the next
-/// one starts on schedule.
-pub async fn run_every(
-    period: Duration,
-    store: &store::Settings,
-    random: &mut impl Rng,
-    deadline: Duration,
-    shutdown: impl Future<Output = ()>,
-) {
-    let runs = async {
-        let mut ticks = interval(period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        loop {
-            ticks.tick().await;
-            if let Err(error) = run_once(store, random, deadline.min(period)).await {
-                error!(error = format!("{error:#}"), "no reading stored");
+    /// Calculates and stores one reading. After a failure it calculates a new reading and retries until `deadline` has
+    /// passed.
+    ///
+    /// # Errors
+    ///
+    /// When the deadline has passed: the last failure, with the host, port and database number.
+    pub async fn run_once(&mut self, deadline: Duration) -> Result<Reading> {
+        let end = Instant::now() + deadline;
+        let backoff = ExponentialBuilder::new()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(100))
+            .with_max_delay(Duration::from_secs(2))
+            .without_max_times();
+        let mut last_error = None;
+        for delay in backoff.build() {
+            match timeout_at(end, self.attempt()).await {
+                Ok(Ok(reading)) => return Ok(reading),
+                Ok(Err(error)) => {
+                    if last_error.is_none() {
+                        warn!(%error, "could not store a reading, retrying");
+                    }
+                    last_error = Some(error);
+                }
+                Err(_elapsed) => {
+                    last_error = self.unresolved().or(last_error);
+                    break;
+                }
             }
+            if Instant::now() + delay >= end {
+                break;
+            }
+            sleep(delay).await;
         }
-    };
-    tokio::select! {
-        () = shutdown => {}
-        () = runs => {}
+        let error = last_error.unwrap_or_else(|| self.no_answer());
+        Err(error.context(format!("no reading stored within {deadline:?}")))
+    }
+
+    async fn attempt(&mut self) -> Result<Reading> {
+        // Redis may have closed a kept connection, or restarted: only a new connection shows if it fails.
+        if let Some(kept) = self.connection.take()
+            && let Ok(reading) = self.publish(kept).await
+        {
+            return Ok(reading);
+        }
+        let connection = Store::connect(&self.store, &self.resolver).await?;
+        self.publish(connection).await
+    }
+
+    /// Stores a new reading, and keeps the connection if that succeeds.
+    async fn publish(&mut self, mut connection: Store) -> Result<Reading> {
+        let reading = calculate(&mut self.random, Utc::now())?;
+        connection.publish(&reading).await?;
+        self.connection = Some(connection);
+        info!(value = %reading.value, calculated_at = %reading.calculated_at, "reading stored");
+        Ok(reading)
+    }
+
+    /// Runs [`Updater::run_once`] immediately and then every `period`, until `shutdown` completes. A failed run is
+    /// logged; the next one starts on schedule.
+    pub async fn run_every(&mut self, period: Duration, deadline: Duration, shutdown: impl Future<Output = ()>) {
+        let runs = async {
+            let mut ticks = interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            loop {
+                ticks.tick().await;
+                if let Err(error) = self.run_once(deadline.min(period)).await {
+                    error!(error = format!("{error:#}"), "no reading stored");
+                }
+            }
+        };
+        tokio::select! {
+            () = shutdown => {}
+            () = runs => {}
+        }
+    }
+
+    /// Checks that the store answers within `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be reached, refuses the user, or does not answer in time.
+    pub async fn check(&self, deadline: Duration) -> Result<()> {
+        let check = async { Ok(Store::connect(&self.store, &self.resolver).await?.ping().await?) };
+        let elapsed = |_| self.unresolved().unwrap_or_else(|| self.no_answer()).context(format!("after {deadline:?}"));
+        timeout(deadline, check).await.unwrap_or_else(|error| Err(elapsed(error)))
+    }
+
+    /// What the updater waits for, if it is the address of the store.
+    fn unresolved(&self) -> Option<anyhow::Error> {
+        let host = &self.store.host;
+        self.resolver.is_looking_up().then(|| anyhow!("{}cannot resolve the name {host}: no answer yet", self.at()))
+    }
+
+    fn no_answer(&self) -> anyhow::Error {
+        anyhow!("{}no answer", self.at())
+    }
+
+    fn at(&self) -> String {
+        format!("Redis at {}: ", self.store.address())
     }
 }
 

@@ -37,8 +37,8 @@ impl Settings {
     }
 
     fn read(reader: &mut Reader<'_>) -> Self {
-        let deadline =
-            "How long the updater retries to store a reading before it gives up. At most `UPDATE_INTERVAL`, if set.";
+        let deadline = "How long the updater tries to store a reading before it gives up, and how long `updater healthcheck` waits. \
+             At most `UPDATE_INTERVAL`, if set.";
         let interval = "Time between two calculations.";
         Self {
             store: store::Settings::read(reader, DEFAULT_DB),

@@ -6,12 +6,15 @@ use std::process::ExitCode;
 use tokio::sync::watch;
 use wrpi_api::{AppState, Listeners, Settings, healthcheck, serve};
 use wrpi_core::cli::{Cli, Command};
-use wrpi_core::{Tasks, cli, feed, shutdown, telemetry};
+use wrpi_core::{Tasks, cli, feed, runtime, shutdown, telemetry};
 
 const CLI: Cli = cli!(Some(healthcheck::ABOUT));
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    runtime::block_on(&|name| var_os(name), start())
+}
+
+async fn start() -> ExitCode {
     let shutdown = shutdown::signal();
     if CLI.command_or_exit(args_os().skip(1), Settings::describe) == Command::Healthcheck {
         return healthcheck::run(&|name| var_os(name));

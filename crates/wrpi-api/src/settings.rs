@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
-use wrpi_core::{store, telemetry};
+use wrpi_core::{runtime, store, telemetry};
 
 use crate::auth::{ClientIpSource, Password, Passwords, ThrottleLimit};
 use crate::certificates::Certificates;
@@ -58,6 +58,7 @@ impl Settings {
         let http = HttpSettings::read(reader, DEFAULT_HOST);
         let access = AccessSettings::read(reader);
         let telemetry = telemetry::Settings::read(reader);
+        runtime::read_threads(reader);
         Some(Self { store, heartbeat, passwords: passwords?, http, access, telemetry })
     }
 }

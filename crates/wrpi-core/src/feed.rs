@@ -9,12 +9,11 @@ mod metrics;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use redis::ErrorKind;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::store::{self, StoreError};
+use crate::store::{self, Cause, Resolver, StoreError};
 use crate::{Reading, ReadingError};
 use connection::Connection;
 pub use metrics::Metrics;
@@ -23,6 +22,8 @@ pub use metrics::Metrics;
 /// adds up to 100 %.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LONGEST: Duration = Duration::from_millis(250);
+/// Redis's `timeout` is at least one second. A connection that was idle for less was closed for another reason.
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Found = Option<Result<Reading, ReadingError>>;
 
@@ -35,8 +36,19 @@ pub async fn follow(
     metrics: Metrics,
     readings: watch::Sender<Option<Reading>>,
 ) {
-    let mut feed =
-        Feed { settings, heartbeat, metrics, readings, link: None, hang_ups: 0, causes: Vec::new(), found: None };
+    let mut feed = Feed {
+        settings,
+        resolver: Resolver::default(),
+        longest_heartbeat: heartbeat,
+        heartbeat,
+        metrics,
+        readings,
+        link: None,
+        hang_ups: 0,
+        closed: None,
+        causes: Vec::new(),
+        found: None,
+    };
     loop {
         for delay in ExponentialBuilder::new()
             .with_jitter()
@@ -65,25 +77,40 @@ enum Link {
 
 struct Feed {
     settings: store::Settings,
+    resolver: Resolver,
+    /// The longest time between two reads.
+    longest_heartbeat: Duration,
+    /// The time between two reads. It is shorter than the longest if the store closes idle connections.
     heartbeat: Duration,
     metrics: Metrics,
     readings: watch::Sender<Option<Reading>>,
     link: Option<Link>,
     /// How many times in a row the store has closed the connection when it was asked to push.
     hang_ups: u32,
+    /// Why the last connection ended, if it was closed while it was idle. It counts as a loss only if the next one fails.
+    closed: Option<StoreError>,
     /// The causes of the current loss that have been logged.
-    causes: Vec<ErrorKind>,
+    causes: Vec<Cause>,
     found: Option<Found>,
 }
 
 impl Feed {
-    /// Runs one connection until it ends. Returns `Ok` when it is time to reconnect and ask for pushes again.
+    /// Runs one connection until it ends. Returns `Ok` when it is time to reconnect at once: to ask for pushes again, or
+    /// because the store has closed an idle connection.
     async fn session(&mut self) -> Result<(), StoreError> {
-        let mut connection = Connection::open(&self.settings, self.heartbeat, &mut self.hang_ups).await?;
+        let mut connection =
+            Connection::open(&self.settings, &self.resolver, self.heartbeat, &mut self.hang_ups).await?;
         let mut pushed_at = None;
         while !connection.has_expired() {
             let last = *self.readings.borrow();
-            let found = connection.read(last).await?;
+            let idle = connection.idle();
+            let found = match connection.read(last).await {
+                Err(error) if error.has_hung_up() && idle >= SHORTEST_TIMEOUT => {
+                    self.record_closed(error, idle);
+                    return Ok(());
+                }
+                outcome => outcome?,
+            };
             self.record_connected(connection.refusal());
             self.update(found, pushed_at);
             pushed_at = connection.next_change().await;
@@ -119,9 +146,20 @@ impl Feed {
         self.found = Some(found);
     }
 
+    /// Records that the store closed a connection after it was `idle`, as Redis's setting `timeout` makes it do. To keep
+    /// the next connection, reads more often.
+    fn record_closed(&mut self, error: StoreError, idle: Duration) {
+        self.closed = Some(error);
+        self.heartbeat = self.heartbeat.min(idle / 2);
+    }
+
     fn record_connected(&mut self, refusal: Option<&StoreError>) {
         self.metrics.up.set(1);
         self.causes.clear();
+        if let Some(error) = self.closed.take() {
+            let (redis, heartbeat) = (self.settings.address(), self.heartbeat);
+            info!(redis, ?heartbeat, %error, "the store closed an idle connection; reading more often");
+        }
         let link = if refusal.is_some() { Link::Polled } else { Link::Pushed };
         let before = self.link.replace(link);
         if before == Some(link) {
@@ -142,12 +180,17 @@ impl Feed {
     /// Records the end of a session. Returns whether the session had connected. Logs each cause once per loss, because
     /// a new connection can fail for another cause than the one that closed the old connection.
     fn record_lost(&mut self, error: &StoreError) -> bool {
+        if let Some(closed) = self.closed.take() {
+            self.record_lost(&closed);
+        }
         self.metrics.up.set(0);
+        // The next server may have another timeout.
+        self.heartbeat = self.longest_heartbeat;
         let before = self.link;
         // The first connection to a store is no reconnection, so do not count it as one.
         self.link = before.map(|_| Link::Down);
-        if !self.causes.contains(&error.kind()) {
-            self.causes.push(error.kind());
+        if !self.causes.contains(&error.cause()) {
+            self.causes.push(error.cause());
             warn!(%error, "store lost, retrying");
         }
         matches!(before, Some(Link::Pushed | Link::Polled))

@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod feed;
 mod reading;
+pub mod runtime;
 pub mod settings;
 pub mod shutdown;
 pub mod store;

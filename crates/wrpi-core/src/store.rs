@@ -2,6 +2,7 @@
 
 mod connect;
 mod error;
+mod resolve;
 mod settings;
 
 use std::sync::Once;
@@ -9,7 +10,9 @@ use std::sync::Once;
 use redis::aio::MultiplexedConnection;
 use tracing::warn;
 
+pub(crate) use self::error::Cause;
 pub use self::error::StoreError;
+pub use self::resolve::Resolver;
 pub use self::settings::{Settings, Tls};
 use crate::{Reading, ReadingError};
 

@@ -7,7 +7,7 @@ use rand::Rng;
 use rand::distr::{Alphanumeric, SampleString};
 use wrpi_api::{AccessSettings, HttpSettings, Listeners, Passwords};
 use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
-use wrpi_core::telemetry;
+use wrpi_core::{runtime, telemetry};
 
 /// `wrpi-standalone` is for trying the API: by default it listens on loopback only.
 const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -53,6 +53,7 @@ impl Settings {
         let http = HttpSettings::read(reader, DEFAULT_HOST);
         let access = AccessSettings::read(reader);
         let telemetry = telemetry::Settings::read(reader);
+        runtime::read_threads(reader);
         Some(Self { passwords: passwords?, curl_user, interval, page, http, access, telemetry })
     }
 }

@@ -96,6 +96,11 @@ impl Service {
         self.process.signal(Signal::SIGTERM);
     }
 
+    /// Sends SIGHUP, as a terminal does when it is closed.
+    pub fn hang_up(&self) {
+        self.process.signal(Signal::SIGHUP);
+    }
+
     /// Kills the service with SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use wrpi_test::{Redis, eventually, random_password};
+use wrpi_test::{Redis, Reply, Scripted, eventually, random_password};
 
 use crate::support::{run, start, start_patient, stored, unix_seconds};
 
@@ -71,6 +71,17 @@ fn waits_for_redis_until_the_deadline() {
     redis.restart();
     assert_eq!(updater.wait().code(), Some(0));
     assert_ne!(stored(&redis).0, "");
+}
+
+#[test]
+fn retries_until_the_deadline_however_often_it_fails() {
+    let (redis, failures) = (Redis::start(), AtomicUsize::new(0));
+    let script = Scripted::start(redis.port(), move |given| {
+        let is_refused = given[0] == "MSET" && failures.fetch_add(1, Ordering::Relaxed) < 6;
+        if is_refused { Reply::Line("-LOADING Redis is loading the dataset in memory".to_owned()) } else { Reply::Real }
+    });
+    let mut updater = start_patient(&redis, &[("REDIS_PORT", &script.port().to_string())]);
+    assert_eq!(updater.wait().code(), Some(0), "{:#?}", updater.output());
 }
 
 #[test]

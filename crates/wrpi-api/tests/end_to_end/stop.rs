@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use wrpi_test::{Api, Connection, eventually, send, terminate_at_settings};
+use wrpi_test::{Api, Connection, Redis, eventually, send, terminate_at_settings};
 
 use crate::support::load::request_until_closed;
 use crate::support::socket;
@@ -43,6 +43,37 @@ fn answers_an_unfinished_request_and_accepts_no_connection() {
     let answer = slow.read(true).unwrap();
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
     assert!(slow.is_closed());
+    assert_eq!(api.service.wait().code(), Some(0));
+}
+
+#[test]
+fn answers_an_unfinished_request_after_sighup_too() {
+    let (mut api, _redis) = Api::start(&[]);
+    let mut slow = Connection::open(&api.address).unwrap();
+    slow.write("GET / HTTP/1.1\r\nHost: test\r\n").unwrap();
+    // The first byte is read before the signal.
+    assert_eq!(send(&api.address, "GET", "/", &[]).status, 200);
+    api.service.hang_up();
+    eventually(|| TcpStream::connect(&api.address).is_err(), |refused| *refused);
+    slow.write("\r\n").unwrap();
+    assert_eq!(slow.read(true).unwrap().status, 200);
+    assert_eq!(api.service.wait().code(), Some(0));
+}
+
+#[test]
+fn ignores_sighup_if_it_was_started_by_nohup() {
+    let redis = Redis::start();
+    let mut api = Api::wrapped(&["nohup"], &redis, &[]);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", api.service.id())).unwrap();
+    let mask = |name: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        u64::from_str_radix(mask.trim(), 16).unwrap()
+    };
+    let hangup = 1;
+    assert_eq!((mask("SigIgn:") & hangup, mask("SigCgt:") & hangup), (1, 0));
+    api.service.hang_up();
+    assert_eq!(send(&api.address, "GET", "/", &[]).status, 200);
+    api.service.terminate();
     assert_eq!(api.service.wait().code(), Some(0));
 }
 

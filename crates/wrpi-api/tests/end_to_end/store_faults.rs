@@ -4,7 +4,9 @@ use std::net::TcpListener;
 
 use wrpi_test::{Api, BODY, Redis, TIMESTAMP, VALUE, eventually, random_password, send};
 
-use crate::support::feed::{LOST, NO_READING, PUSHED as FOUND, knows_store, start_behind_proxy};
+use crate::support::feed::{
+    CLOSED, LOST, NO_HEARTBEAT, NO_READING, PUSHED as FOUND, knows_store, redis_with_reading, start_behind_proxy,
+};
 
 #[test]
 fn serves_the_last_reading_while_redis_is_killed_and_restarted() {
@@ -80,6 +82,29 @@ fn retries_a_store_that_disconnects_and_logs_it_once() {
     api.service.logged(LOST);
     assert_eq!(api.service.count_logged(LOST), 1);
     assert_eq!(api.get().status, 503);
+}
+
+#[test]
+fn survives_that_redis_closes_idle_connections() {
+    let redis = redis_with_reading(&["--timeout", "2"]);
+    let mut api = Api::follow(&redis, &[NO_HEARTBEAT]);
+    api.serves(BODY);
+    // A busy machine may lose the connection because Redis does not answer in time.
+    let is_lost = || api.service.output().iter().any(|line| line.contains(LOST) && line.contains("timed out"));
+    let age = || {
+        let up = api.metric("wrpi_store_up");
+        assert!(up == "1" || is_lost(), "{:#?}", api.service.output());
+        let clients = redis.cli(&["CLIENT", "LIST"]);
+        let client = clients.lines().find(|client| client.contains(" cmd=mget "))?;
+        client.split(' ').find_map(|field| field.strip_prefix("age="))?.parse::<u32>().ok()
+    };
+    // It reads often enough to keep a connection.
+    eventually(age, |age| *age > Some(6));
+    assert!(api.service.count_logged(LOST) == 0 || is_lost(), "{:#?}", api.service.output());
+    assert!(api.metric("wrpi_store_reconnects_total") == "0" || is_lost());
+    api.service.logged(CLOSED);
+    redis.write("1.000", TIMESTAMP);
+    api.serves_value("1.000");
 }
 
 #[test]

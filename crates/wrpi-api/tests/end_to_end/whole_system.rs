@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use updater::Updater;
 use wrpi_core::store;
 use wrpi_test::{Api, Redis};
 
@@ -20,10 +21,9 @@ fn serves_what_the_updater_stores() {
         password: None,
         tls: store::Tls::Off,
     };
+    let (mut updater, runtime) = (Updater::new(settings, rand::rng()), Runtime::new().unwrap());
     for _ in 0..3 {
-        let random = &mut rand::rng();
-        let run = updater::run_once(&settings, random, Duration::from_secs(10));
-        let stored = Runtime::new().unwrap().block_on(run).unwrap();
+        let stored = runtime.block_on(updater.run_once(Duration::from_secs(10))).unwrap();
         api.serves(&format!(
             r#"{{"latest_value":{},"latest_calculation_at":"{}"}}"#,
             stored.value, stored.calculated_at

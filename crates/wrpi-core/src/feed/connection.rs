@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::Found;
-use crate::store::{Settings, Store, StoreError};
+use crate::store::{Resolver, Settings, Store, StoreError};
 use crate::{Reading, ReadingError};
 
 /// Interval between two reads of a server that does not push.
@@ -22,6 +22,8 @@ const HANG_UPS: u32 = 3;
 pub(super) struct Connection {
     store: Store,
     opened_at: Instant,
+    /// When the server last answered.
+    answered_at: Instant,
     heartbeat: Duration,
     /// Why the server does not push; `None` if it does.
     refusal: Option<StoreError>,
@@ -36,9 +38,14 @@ impl Connection {
     /// # Errors
     ///
     /// If the server cannot be used without pushes either, or has disconnected fewer than [`HANG_UPS`] times.
-    pub(super) async fn open(settings: &Settings, heartbeat: Duration, hang_ups: &mut u32) -> Result<Self, StoreError> {
+    pub(super) async fn open(
+        settings: &Settings,
+        resolver: &Resolver,
+        heartbeat: Duration,
+        hang_ups: &mut u32,
+    ) -> Result<Self, StoreError> {
         let changes = watch::channel(Instant::now());
-        let (store, refusal) = match Store::connect_tracking(settings, changes.0.clone()).await {
+        let (store, refusal) = match Store::connect_tracking(settings, resolver, changes.0.clone()).await {
             Ok(store) => {
                 *hang_ups = 0;
                 (store, None)
@@ -48,14 +55,15 @@ impl Connection {
                 if !error.is_answer() && *hang_ups < HANG_UPS {
                     return Err(error);
                 }
-                match connect_without_pushes(settings).await {
+                match connect_without_pushes(settings, resolver).await {
                     Ok(store) => (store, Some(error)),
                     // Prefer an error reply to a disconnect: in protected mode, the server replies and then disconnects.
                     Err(later) => return Err(if later.is_answer() { later } else { error }),
                 }
             }
         };
-        Ok(Self { store, opened_at: Instant::now(), heartbeat, refusal, changes })
+        let now = Instant::now();
+        Ok(Self { store, opened_at: now, answered_at: now, heartbeat, refusal, changes })
     }
 
     pub(super) fn refusal(&self) -> Option<&StoreError> {
@@ -67,9 +75,15 @@ impl Connection {
         self.refusal.is_some() && self.opened_at.elapsed() >= TRACKING_RETRY
     }
 
+    /// How long the connection was idle before the read that follows.
+    pub(super) fn idle(&self) -> Duration {
+        self.answered_at.elapsed()
+    }
+
     /// Reads both keys. If only one differs from `last`, reads again after the next push or [`SETTLE_TIME`].
     pub(super) async fn read(&mut self, last: Option<Reading>) -> Result<Found, StoreError> {
         let found = self.store.fetch().await?;
+        self.answered_at = Instant::now();
         if !is_half_changed(last, &found) {
             return Ok(found);
         }
@@ -90,8 +104,8 @@ impl Connection {
 }
 
 /// Connects with RESP2 and reads once: without a password, the server sends nothing before the first command.
-async fn connect_without_pushes(settings: &Settings) -> Result<Store, StoreError> {
-    let mut store = Store::connect(settings).await?;
+async fn connect_without_pushes(settings: &Settings, resolver: &Resolver) -> Result<Store, StoreError> {
+    let mut store = Store::connect(settings, resolver).await?;
     store.fetch().await?;
     Ok(store)
 }

@@ -43,7 +43,7 @@ impl<T> Form<T> {
         &self.allowed
     }
 
-    pub(super) fn parse(&self, text: &str) -> Option<T> {
+    pub(crate) fn parse(&self, text: &str) -> Option<T> {
         (self.parse)(text)
     }
 }

@@ -6,7 +6,7 @@ use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{AsyncConnectionConfig, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, TlsCertificates};
 use secrecy::ExposeSecret;
 
-use super::{PREFIX, Settings, Store, StoreError, Tls};
+use super::{PREFIX, Resolver, Settings, Store, StoreError, Tls};
 
 /// Time-outs for connecting and for each command. They are short, because the next attempt starts only after them.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -17,13 +17,15 @@ const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(1)).with_interval(Duration::from_secs(1)).with_retries(1);
 
 impl Store {
-    /// Connects with RESP2, which every Redis speaks.
+    /// Connects with RESP2, which every Redis speaks. A look-up of the server's name takes as long as the system's
+    /// resolver does, unless `resolver` knows addresses.
     ///
     /// # Errors
     ///
-    /// If the server cannot be reached within a second, or refuses the credentials or the database number.
-    pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
-        Self::open(settings, ProtocolVersion::RESP2, AsyncConnectionConfig::new()).await
+    /// If the name cannot be resolved. If no address can be reached within a second, or the server refuses the credentials
+    /// or the database number.
+    pub async fn connect(settings: &Settings, resolver: &Resolver) -> Result<Self, StoreError> {
+        Self::open(settings, resolver, ProtocolVersion::RESP2, AsyncConnectionConfig::new()).await
     }
 
     /// Connects with RESP3 and asks for an invalidation message whenever a key with [`PREFIX`] changes. The arrival time
@@ -34,13 +36,14 @@ impl Store {
     /// As [`Store::connect`], and if the server refuses RESP3 or tracking.
     pub(crate) async fn connect_tracking(
         settings: &Settings,
+        resolver: &Resolver,
         changed: tokio::sync::watch::Sender<Instant>,
     ) -> Result<Self, StoreError> {
         let config = AsyncConnectionConfig::new().set_push_sender(move |_message| {
             changed.send_replace(Instant::now());
             Ok::<(), redis::aio::SendError>(())
         });
-        let store = Self::open(settings, ProtocolVersion::RESP3, config).await?;
+        let store = Self::open(settings, resolver, ProtocolVersion::RESP3, config).await?;
         let tracking = redis::cmd("CLIENT").arg(&["TRACKING", "ON", "BCAST", "PREFIX", PREFIX]).to_owned();
         store.query::<()>(&tracking).await?;
         Ok(store)
@@ -48,11 +51,14 @@ impl Store {
 
     async fn open(
         settings: &Settings,
+        resolver: &Resolver,
         protocol: ProtocolVersion,
         config: AsyncConnectionConfig,
     ) -> Result<Self, StoreError> {
         let address = settings.address();
         let open = async {
+            // Not within the time for connecting, so that a slow resolver does not use it up.
+            let addresses = resolver.addresses(&settings.host, settings.port).await?;
             // Without CLIENT SETINFO: ACLs need not allow it, and Redis 7.0 does not know it.
             let mut login = RedisConnectionInfo::default()
                 .set_db(settings.db.into())
@@ -69,8 +75,10 @@ impl Store {
                 .into_connection_info()?
                 .set_tcp_settings(TcpSettings::default().set_nodelay(true).set_keepalive(KEEPALIVE))
                 .set_redis_settings(login);
-            let config =
-                config.set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
+            let config = config
+                .set_dns_resolver(addresses)
+                .set_connection_timeout(Some(CONNECT_TIMEOUT))
+                .set_response_timeout(Some(RESPONSE_TIMEOUT));
             let client = match &settings.tls {
                 Tls::Off | Tls::WellKnown => redis::Client::open(server)?,
                 Tls::Private { authorities, any_name } => {

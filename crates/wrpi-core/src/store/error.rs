@@ -1,6 +1,12 @@
 //! Errors of the store, and what they reveal about the server.
 
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+
 use redis::{ErrorKind, ServerErrorKind};
+
+use super::resolve::Unresolved;
 
 /// Why the store could not be used. The message contains the server's message and, for cluster mode, advice.
 #[derive(Debug, thiserror::Error)]
@@ -11,8 +17,28 @@ pub struct StoreError {
     pub(super) cause: redis::RedisError,
 }
 
+/// What distinguishes the causes of a loss that are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The name of the server could not be resolved.
+    Name,
+    Other(ErrorKind),
+}
+
 impl StoreError {
-    pub(crate) fn kind(&self) -> ErrorKind {
+    pub(crate) fn cause(&self) -> Cause {
+        if self.is_unresolved() { Cause::Name } else { Cause::Other(self.kind()) }
+    }
+
+    /// Whether the name of the server could not be resolved.
+    fn is_unresolved(&self) -> bool {
+        // `redis` shares its source.
+        let source = self.cause.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+        let source = source.and_then(|source| source.downcast_ref::<io::Error>()?.get_ref());
+        source.is_some_and(|source| source.is::<Unresolved>())
+    }
+
+    fn kind(&self) -> ErrorKind {
         self.cause.kind()
     }
 

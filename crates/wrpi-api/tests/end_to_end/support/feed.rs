@@ -10,6 +10,7 @@ pub(crate) const NO_HEARTBEAT: (&str, &str) = ("REDIS_HEARTBEAT", "60m");
 pub(crate) const PUSHED: &str = "store connected, changes are pushed";
 pub(crate) const POLLED: &str = "store connected, but it refuses to push changes; polling every second";
 pub(crate) const LOST: &str = "store lost, retrying";
+pub(crate) const CLOSED: &str = "the store closed an idle connection; reading more often";
 pub(crate) const REJECTED: &str = "reading rejected, keeping the last good one";
 pub(crate) const NO_READING: &str = "no reading in this database; check that REDIS_DB matches the updater's";
 
