@@ -15,6 +15,7 @@ pub(crate) struct ConnectInfo {
     /// Milliseconds from `opened` to the last use; 0 before the first.
     used: AtomicU64,
     write_blocked: AtomicBool,
+    idle: AtomicBool,
     stream: Mutex<Option<Rest>>,
 }
 
@@ -34,6 +35,7 @@ impl ConnectInfo {
             authenticated: AtomicBool::default(),
             used: AtomicU64::default(),
             write_blocked: AtomicBool::default(),
+            idle: AtomicBool::default(),
             stream: Mutex::default(),
         }
     }
@@ -53,7 +55,8 @@ impl ConnectInfo {
         self.authenticated.load(Relaxed)
     }
 
-    /// Records a use at `now`: a request, or a part of a stream that the client was ready to receive.
+    /// Records a use at `now`: a request, or a part of a stream for which the kernel had room. Whether the client has
+    /// received that part is not known here: the kernel ends the connection if the client does not acknowledge it.
     pub(crate) fn touch(&self, now: Instant) {
         let since = u64::try_from((now - self.opened).as_millis()).unwrap_or(u64::MAX);
         self.used.store(since.max(1), Relaxed);
@@ -75,6 +78,16 @@ impl ConnectInfo {
     /// Whether a write is blocked until the client reads.
     pub(crate) fn is_write_blocked(&self) -> bool {
         self.write_blocked.load(Relaxed)
+    }
+
+    /// Records that the connection ends because it was idle.
+    pub(crate) fn set_idle(&self) {
+        self.idle.store(true, Relaxed);
+    }
+
+    /// Whether the connection ends because it was idle.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.idle.load(Relaxed)
     }
 
     /// Hands the rest of the response to the server.

@@ -24,6 +24,6 @@ mod state;
 pub use auth::{ClientIpSource, Password, Passwords, ThrottleLimit};
 pub use certificates::Certificates;
 pub use middleware::cors::AllowedOrigins;
-pub use server::{Listeners, serve};
+pub use server::{Listeners, listen, serve};
 pub use settings::{AccessSettings, HttpSettings, Settings, TlsSettings};
 pub use state::AppState;

@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     connections_refused: IntCounterVec,
     connections_max: IntGaugeVec,
     connections_evicted: IntCounterVec,
+    connections_closed: IntCounterVec,
     pub(crate) auth_failures: IntCounter,
     pub(crate) auth_previous_password: IntCounter,
     pub(crate) auth_throttled: IntCounter,
@@ -41,6 +42,9 @@ pub(crate) struct ConnectionMetrics {
     pub(crate) active: IntGauge,
     pub(crate) refused: IntCounter,
     pub(crate) evicted: IntCounter,
+    pub(crate) half_closed: IntCounter,
+    pub(crate) idle: IntCounter,
+    pub(crate) unacknowledged: IntCounter,
 }
 
 impl Metrics {
@@ -94,6 +98,14 @@ impl Metrics {
                 ),
                 &["listener"],
             )?,
+            connections_closed: IntCounterVec::new(
+                Opts::new(
+                    "http_connections_closed_total",
+                    "Connections closed because their client was gone or silent, by reason: idle, unacknowledged (the \
+                     kernel got no acknowledgment), half_closed (in favor of new ones, at the connection limit).",
+                ),
+                &["listener", "reason"],
+            )?,
             auth_failures: IntCounter::new("wrpi_auth_failures_total", "Requests without a valid password.")?,
             auth_previous_password: IntCounter::new(
                 "wrpi_auth_previous_password_total",
@@ -115,13 +127,14 @@ impl Metrics {
                 option_env!("WRPI_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("unknown"),
             ])
             .set(1);
-        let collectors: [Box<dyn Collector>; 12] = [
+        let collectors: [Box<dyn Collector>; 13] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.durations.clone()),
             Box::new(metrics.connections.clone()),
             Box::new(metrics.connections_refused.clone()),
             Box::new(metrics.connections_max.clone()),
             Box::new(metrics.connections_evicted.clone()),
+            Box::new(metrics.connections_closed.clone()),
             Box::new(metrics.auth_failures.clone()),
             Box::new(metrics.auth_previous_password.clone()),
             Box::new(metrics.auth_throttled.clone()),
@@ -137,10 +150,14 @@ impl Metrics {
     /// The connection metrics of `listener`, whose connection limit is `max`.
     pub(crate) fn connections(&self, listener: &str, max: usize) -> ConnectionMetrics {
         self.connections_max.with_label_values(&[listener]).set(i64::try_from(max).unwrap_or(i64::MAX));
+        let closed = |reason| self.connections_closed.with_label_values(&[listener, reason]);
         ConnectionMetrics {
             active: self.connections.with_label_values(&[listener]),
             refused: self.connections_refused.with_label_values(&[listener]),
             evicted: self.connections_evicted.with_label_values(&[listener]),
+            half_closed: closed("half_closed"),
+            idle: closed("idle"),
+            unacknowledged: closed("unacknowledged"),
         }
     }
 

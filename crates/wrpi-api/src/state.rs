@@ -18,8 +18,9 @@ use crate::middleware::cors::AllowedOrigins;
 use crate::settings::AccessSettings;
 use crate::snapshot::Snapshot;
 
-/// Time without an event after which a stream gets a heartbeat, up to a second late. The second write to a client that has
-/// disappeared fails, so it is detected within 15 seconds.
+/// Time without an event after which a stream gets a heartbeat, up to a second late. If the client has disappeared, the
+/// kernel gets no acknowledgment of it and ends the connection: within 30 seconds of the client's last acknowledgment, on
+/// Linux (see `server::listen`).
 const HEARTBEAT: Duration = Duration::from_secs(6);
 
 /// The latest reading, the authenticator, the metrics, and whether the API is stopping.

@@ -6,7 +6,7 @@ use std::future::pending;
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use tokio::net::TcpListener;
+use wrpi_api::listen;
 
 use crate::output::print_line;
 use crate::settings::reachable;
@@ -19,8 +19,7 @@ use crate::settings::reachable;
 /// When the address is in use, or does not belong to this host.
 pub(crate) async fn serve(address: Option<SocketAddr>, api: &str) -> anyhow::Result<()> {
     let Some(address) = address else { return pending().await };
-    let bound = TcpListener::bind(address).await;
-    let listener = bound.with_context(|| format!("cannot listen on PAGE_ADDR {address}"))?;
+    let listener = listen(address).with_context(|| format!("cannot listen on PAGE_ADDR {address}"))?;
     print_line(&format!("page: http://{}", reachable(listener.local_addr()?)));
     Ok(axum::serve(listener, router::router(api)).await?)
 }

@@ -1,9 +1,13 @@
 //! Accepts connections, and waits until they have ended.
 
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +16,7 @@ use tracing::{debug, warn};
 
 use super::broadcast::Broadcast;
 use super::connection::{BoxError, Handler, ServerContext};
-use super::places::Places;
+use super::places::{Place, Places};
 use super::{http1, tls};
 
 /// Pause before the next attempt if accepting fails, for example because no file descriptor is free.
@@ -59,22 +63,31 @@ impl Connections {
                 Ok((stream, _)) => {
                     is_failing = false;
                     self.spawn(stream, acceptor.as_ref(), &handler);
+                    if self.places.is_full() {
+                        // An evicted connection holds its descriptor until its task has run.
+                        yield_now().await;
+                    }
                 }
-                Err(error) => {
+                Err(error) if is_exhausted(&error) => {
                     if !std::mem::replace(&mut is_failing, true) {
                         warn!(%error, "cannot accept connections, retrying");
                     }
                     sleep(ACCEPT_RETRY).await;
                 }
+                Err(error) => debug!(%error, "a connection ended before it was accepted"),
             }
         }
         // The kernel has already accepted the connections in its queue. tokio's listener may miss some of them.
         let Ok(listener) = listener.into_std() else { return };
-        while let Ok((stream, _)) = listener.accept() {
-            if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
-                self.spawn(stream, acceptor.as_ref(), &handler);
-            }
-        }
+        accept_queue(
+            || listener.accept().map(|(stream, _)| stream),
+            |stream| {
+                if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+                    self.spawn(stream, acceptor.as_ref(), &handler);
+                }
+            },
+        )
+        .await;
     }
 
     /// Accepts the connections that still wait in the kernel. Returns when all requests are answered, or after
@@ -92,7 +105,7 @@ impl Connections {
 
     fn spawn(&self, stream: TcpStream, acceptor: Option<&TlsAcceptor>, handler: &impl Handler) {
         // A connection without a peer has already ended.
-        let Some(place) = stream.peer_addr().ok().and_then(|peer| self.places.take(peer.ip())) else { return };
+        let Some(place) = stream.peer_addr().ok().and_then(|peer| self.places.take(peer.ip(), &stream)) else { return };
         let _unsupported = stream.set_nodelay(true);
         let context = ServerContext {
             idle_timeout: self.idle_timeout,
@@ -103,18 +116,95 @@ impl Connections {
         match acceptor.cloned() {
             None => self.tasks.spawn(async move {
                 let connection = place.connection.clone();
-                log(place.until_evicted(http1::serve(stream, connection, handler, &context)).await);
+                record(&place, place.until_evicted(http1::serve(stream, connection, handler, &context)).await);
             }),
             Some(acceptor) => self.tasks.spawn(async move {
                 let connection = place.connection.clone();
-                log(place.until_evicted(tls::serve(stream, acceptor, connection, handler, &context)).await);
+                let serving = tls::serve(stream, acceptor, connection, handler, &context);
+                record(&place, place.until_evicted(serving).await);
             }),
         };
     }
 }
 
-fn log(ended: Option<Result<(), BoxError>>) {
+/// Passes all connections that wait in the kernel's queue to `serve`. `next` returns them, and
+/// [`WouldBlock`](io::ErrorKind::WouldBlock) at the end. Other errors end nothing: each is about a single connection, or
+/// passes when others end.
+async fn accept_queue<T>(mut next: impl FnMut() -> io::Result<T>, serve: impl Fn(T)) {
+    loop {
+        match next() {
+            Ok(connection) => serve(connection),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) if is_exhausted(&error) => sleep(ACCEPT_RETRY).await,
+            Err(_) => yield_now().await,
+        }
+    }
+}
+
+/// Whether no connection can be accepted until the process or the kernel has room for one. Any other error is about a
+/// single connection.
+fn is_exhausted(error: &io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw);
+    matches!(number, Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM))
+}
+
+/// Counts and logs why a connection has ended. `None`: it was evicted, which is counted already.
+fn record(place: &Place, ended: Option<Result<(), BoxError>>) {
+    let metrics = &place.places.metrics;
+    if place.connection.is_idle() {
+        metrics.idle.inc();
+    }
     if let Some(Err(error)) = ended {
+        if is_unacknowledged(&*error) {
+            metrics.unacknowledged.inc();
+        }
         debug!(error, "connection ended early");
+    }
+}
+
+/// Whether the kernel has ended the connection because the client acknowledged nothing. It then reports a time-out, or why
+/// it could not reach the client.
+fn is_unacknowledged(error: &(dyn Error + 'static)) -> bool {
+    use io::ErrorKind::{HostUnreachable, NetworkUnreachable, TimedOut};
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    let kind = causes.find_map(|cause| cause.downcast_ref()).map(io::Error::kind);
+    matches!(kind, Some(TimedOut | HostUnreachable | NetworkUnreachable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::cell::RefCell;
+
+    #[tokio::test]
+    async fn accepts_the_queue_to_its_end_whatever_single_connections_fail_with() {
+        let failed = |errno: Errno| Err(io::Error::from(errno));
+        let queue = [
+            Ok(1),
+            failed(Errno::ECONNABORTED),
+            failed(Errno::EPROTO),
+            Ok(2),
+            failed(Errno::EMFILE),
+            failed(Errno::ENOMEM),
+            Ok(3),
+            failed(Errno::EAGAIN),
+            Ok(4),
+        ];
+        let (mut queue, served) = (queue.into_iter(), RefCell::default());
+        let accepted =
+            accept_queue(|| queue.next().unwrap(), |number| RefCell::<Vec<_>>::borrow_mut(&served).push(number));
+        timeout(DRAIN_TIMEOUT, accepted).await.unwrap();
+        assert_eq!(served.into_inner(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn pauses_only_if_no_connection_can_be_accepted() {
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM] {
+            assert!(is_exhausted(&errno.into()), "{errno}");
+        }
+        for errno in [Errno::ECONNABORTED, Errno::EPROTO, Errno::EPERM, Errno::ENETDOWN, Errno::EHOSTUNREACH] {
+            assert!(!is_exhausted(&errno.into()), "{errno}");
+        }
     }
 }

@@ -64,7 +64,8 @@ pub(super) fn service<H: Handler>(
 }
 
 /// Completes when the connection has been idle for `idle_timeout`, or its first request after `began` is late. A request
-/// does not touch the timer. If the timer fires and the connection has been used meanwhile, the timer is set again.
+/// does not touch the timer. If the timer fires and the connection has been used meanwhile, the timer is set again. This
+/// timer is for a client that is there and silent; the kernel finds one that is gone (see `listen`).
 pub(super) async fn idle(connection: &ConnectInfo, began: Instant, idle_timeout: Duration) {
     loop {
         let end = match connection.last_used() {
@@ -72,7 +73,7 @@ pub(super) async fn idle(connection: &ConnectInfo, began: Instant, idle_timeout:
             None => began + FIRST_REQUEST_TIMEOUT.min(idle_timeout),
         };
         if end <= Instant::now() {
-            return;
+            return connection.set_idle();
         }
         sleep_until(end.into()).await;
     }

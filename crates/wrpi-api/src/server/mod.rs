@@ -4,20 +4,21 @@ mod accept;
 mod broadcast;
 mod connection;
 mod descriptors;
+mod hang_ups;
 mod http1;
 mod http2;
 mod io;
+mod listen;
 mod places;
 mod stream;
 mod tls;
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tower_service::Service as _;
 use tracing::info;
@@ -30,17 +31,8 @@ use crate::settings::HttpSettings;
 use crate::state::AppState;
 use accept::Connections;
 use broadcast::Broadcast;
+pub use listen::listen;
 use places::Places;
-
-/// Maximum connections of the admin listener, which do not count towards `MAX_CONNECTIONS`.
-const ADMIN_CONNECTIONS: usize = 256;
-
-/// Maximum connections that wait to be accepted: many clients may reconnect at once, for example after a restart.
-const BACKLOG: u32 = 4096;
-
-/// Size of the kernel's buffer in each direction, in bytes. The kernel doubles it. Requests and responses need less, and a
-/// client that does not read could otherwise fill megabytes.
-const SOCKET_BUFFER: u32 = 8 * 1024;
 
 /// The bound sockets.
 #[derive(Debug)]
@@ -81,15 +73,6 @@ impl Listeners {
     }
 }
 
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.set_recv_buffer_size(SOCKET_BUFFER)?;
-    socket.set_send_buffer_size(SOCKET_BUFFER)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
 /// Serves until `shutdown` completes. Then the API is no longer ready, accepts no new connections, completes the requests
 /// in progress within about ten seconds, and returns.
 ///
@@ -114,14 +97,12 @@ pub async fn serve(
     }
 
     let connections = |listener, max| {
-        Connections::new(
-            Places::new(max, state.metrics.connections(listener, max)),
-            settings.idle_timeout,
-            broadcast.clone(),
-        )
+        let places = Places::new(max, state.metrics.connections(listener, max))?;
+        anyhow::Ok(Connections::new(places, settings.idle_timeout, broadcast.clone()))
     };
-    let public = connections("public", descriptors::within_limit(settings.max_connections));
-    let admin = connections("admin", ADMIN_CONNECTIONS);
+    let limits = descriptors::limits(settings.max_connections);
+    let public = connections("public", limits.public)?;
+    let admin = connections("admin", limits.admin)?;
     let routes = |https| {
         let routes = Arc::new(Routes::new(state.clone(), https));
         move |request, connection: &_| routes.call(request, connection)

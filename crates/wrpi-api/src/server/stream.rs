@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use hyper::body::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::broadcast::Member;
 use super::connection::{BoxError, ServerContext, idle};
@@ -28,6 +28,8 @@ struct Stream<T> {
     unsent: Bytes,
     /// Whether the client is slow. Only the task of the stream then writes.
     is_blocked: bool,
+    /// Whether the client has closed its sending side.
+    is_half_closed: bool,
     task: Waker,
 }
 
@@ -48,6 +50,7 @@ where
         connection: connection.clone(),
         unsent: Bytes::new(),
         is_blocked: true,
+        is_half_closed: false,
         task: Waker::noop().clone(),
     };
     let shared = Arc::new(Shared(Mutex::new(Some(stream))));
@@ -77,7 +80,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Shared<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends what is due, and completes with the error of the connection.
+    /// Sends what is due, and completes with the error of the connection. If nothing is due, reading finds it.
     fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let mut stream = self.lock();
         let Some(stream) = &mut *stream else { return Poll::Pending };
@@ -86,7 +89,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Shared<T> {
             Poll::Ready(Err(error)) => Poll::Ready(error),
             sent => {
                 stream.is_blocked = sent.is_pending();
-                Poll::Pending
+                stream.poll_error(cx)
             }
         }
     }
@@ -114,6 +117,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream<T> {
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    /// Completes with the error of the connection. Discards what the client sends: the response has announced the end of
+    /// the connection, so there is no other request.
+    fn poll_error(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        while !self.is_half_closed {
+            let mut discarded = [0; 256];
+            let mut buffer = ReadBuf::new(&mut discarded);
+            if let Err(error) = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer)) {
+                return Poll::Ready(error);
+            }
+            self.is_half_closed = buffer.filled().is_empty();
+        }
+        Poll::Pending
     }
 
     /// Takes the next part if one is due, after the last one has been sent.

@@ -90,6 +90,8 @@ fn closes_an_idle_connection_and_keeps_a_busy_one() {
         }
         assert_eq!(ended.join().unwrap(), (true, true));
     });
+    let idle = r#"http_connections_closed_total{listener="public",reason="idle"}"#;
+    assert!(api.metric(idle).parse::<u32>().unwrap() >= 2);
 }
 
 #[test]
@@ -143,10 +145,17 @@ fn keeps_the_costliest_plain_connection_within_the_memory_budget() {
         while stream.write_all(requests.as_bytes()).is_ok() {}
         stream
     };
+    // All at once: the kernel ends clients that read nothing.
+    let hold_all = |count| {
+        thread::scope(|scope| {
+            let connections: Vec<_> = (0..count).map(|_| scope.spawn(hold)).collect();
+            connections.into_iter().map(|connection| connection.join().unwrap()).collect::<Vec<_>>()
+        })
+    };
     // The first connections also pay for what all share.
-    let mut held: Vec<_> = (0..5).map(|_| hold()).collect();
+    let mut held = hold_all(5);
     let before = api.service.resident_kib();
-    held.extend((0..MEASURED).map(|_| hold()));
+    held.extend(hold_all(MEASURED));
     let each = api.service.resident_kib().saturating_sub(before) / MEASURED;
     assert!(each < BUDGET_KIB - KERNEL_KIB, "{each} KiB each");
     assert_eq!(api.metric(CONNECTIONS), held.len().to_string());

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -87,6 +88,30 @@ fn answers_requests_on_connections_that_are_not_accepted_yet() {
     }
     api.service.terminate();
     api.service.resume();
+    for mut stream in waiting {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
+    }
+    assert_eq!(api.service.wait().code(), Some(0));
+}
+
+#[test]
+fn answers_requests_that_wait_for_a_file_descriptor_when_it_stops() {
+    let (mut api, _redis) = Api::start(&[]);
+    let process = api.service.id().to_string();
+    let limit = |limit: &str| {
+        let arguments = ["--pid", &process, &format!("--nofile={limit}")];
+        assert!(Command::new("prlimit").args(arguments).status().unwrap().success());
+    };
+    limit("1:");
+    let mut waiting: Vec<_> = (0..20).map(|_| socket::connect(&api.address)).collect();
+    for stream in &mut waiting {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    }
+    api.service.terminate();
+    api.service.logged("stopping");
+    limit("512:");
     for mut stream in waiting {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

@@ -14,6 +14,9 @@ pub(crate) const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nHost: test\r\n\r\n";
 /// The open connections of the public listener.
 pub(crate) const CONNECTIONS: &str = r#"http_connections_active{listener="public"}"#;
 
+/// Connections that were evicted because their client had closed its sending side.
+pub(crate) const HALF_CLOSED: &str = r#"http_connections_closed_total{listener="public",reason="half_closed"}"#;
+
 /// A connection that fails if the API does nothing for [`PATIENCE`].
 pub(crate) fn connect(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
