@@ -15,7 +15,7 @@ use crate::scene::{Scene, Setup};
 type Fault = fn(Duration) -> Outcome;
 
 /// The faults and their names.
-pub(crate) const ALL: [(&str, Fault); 25] = [
+pub(crate) const ALL: [(&str, Fault); 26] = [
     ("none", none),
     ("Redis killed and restarted", redis::killed),
     ("Redis paused", redis::paused),
@@ -36,6 +36,7 @@ pub(crate) const ALL: [(&str, Fault); 25] = [
     ("API replica stopped by SIGTERM and restarted", api::terminated),
     ("API crowded by unauthenticated clients", api::crowded),
     ("API out of file descriptors", api::out_of_descriptors),
+    ("clients that vanish", api::vanished),
     ("updater killed at any instant", updater::killed),
     ("two updaters at once", updater::two_at_once),
     ("updater hung", updater::hung),

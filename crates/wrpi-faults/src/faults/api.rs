@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use wrpi_test::{Connection, Response, eventually, send};
+use wrpi_test::{Connection, Response, eventually, send, set_deaf};
 
 use crate::outcome::Outcome;
 use crate::scene::{Scene, Setup};
@@ -87,6 +87,33 @@ pub(super) fn out_of_descriptors(lasts: Duration) -> Outcome {
     let until_client = wait_for_new_client(&scene, end);
     drop(unauthenticated);
     let recovery = scene.recovery(end).max(until_client);
+    scene.end(recovery)
+}
+
+/// Clients with the password take all places that the load leaves, half of them with streams, and disappear. Open
+/// connections continue, and new clients are refused until the kernel has ended those that are gone. Recovery is the time
+/// from the loss until a new client gets a response.
+pub(super) fn vanished(_: Duration) -> Outcome {
+    let places = "200";
+    let environment = vec![("MAX_CONNECTIONS", places.to_owned())];
+    let mut scene = Scene::start(Setup { environment, ..Setup::default() });
+    scene.max_recovery = Duration::from_secs(30);
+    let credentials = scene.apis[0].credentials();
+    let headers = [("Authorization", credentials.as_str())];
+    let mut vanishing = Vec::new();
+    for target in ["/v0/wrpi", "/v0/wrpi/stream"].into_iter().cycle() {
+        let stream = TcpStream::connect(&scene.apis[0].address).unwrap();
+        let mut connection = Connection::over(stream.try_clone().unwrap());
+        if connection.request("GET", target, &headers).is_err() {
+            break;
+        }
+        vanishing.push(stream);
+    }
+    assert_eq!(scene.apis[0].metric(r#"http_connections_active{listener="public"}"#), places);
+    vanishing.iter().for_each(|stream| set_deaf(stream, true));
+    let recovery = wait_for_new_client(&scene, Instant::now());
+    drop(vanishing);
+    scene.recovery(Instant::now());
     scene.end(recovery)
 }
 
