@@ -55,7 +55,8 @@ fn router(state: Arc<AppState>) -> Router {
         routes: paths::ALL,
         description: "WRPI, the Random Price Index: a decimal between 0 and 100, recalculated about once a minute",
     };
-    let description = DESCRIPTION.replace("\"VERSION\"", concat!('"', env!("CARGO_PKG_VERSION"), '"'));
+    // All responses share the text, because a client can leave many of them unread.
+    let description = Bytes::from(DESCRIPTION.replace("\"VERSION\"", concat!('"', env!("CARGO_PKG_VERSION"), '"')));
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
     Router::new()
         .route(INDEX, get(async move || Json(index)))
@@ -96,8 +97,8 @@ impl Routes {
         connection.touch(now);
         let mut context = Context {
             tracked: Tracked::begin(&request, now),
-            request_id: request_id::of(request.headers()).cloned(),
-            origin: self.state.origins.listed(request.headers()).cloned(),
+            request_id: request_id::of(request.headers()).and_then(copy),
+            origin: self.state.origins.listed(request.headers()).and_then(copy),
             is_preflight: request.method() == Method::OPTIONS,
             is_http1: request.version() < Version::HTTP_2,
             ends_connection: strict_http::ends_connection(&request),
@@ -169,4 +170,9 @@ impl Routes {
         }
         response
     }
+}
+
+/// A copy for the response. A clone would keep the whole head of the request until the client has read the response.
+fn copy(value: &HeaderValue) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(value.as_bytes()).ok()
 }

@@ -1,20 +1,25 @@
 //! HTTP/2, over TLS only.
 
+mod backpressure;
+mod io;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::server::conn::http2::Builder;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::connection::{BoxError, Handler, IDLE_CLOSE_TIMEOUT, MAX_HEAD, ServerContext, idle, service};
 use crate::connect_info::ConnectInfo;
+use backpressure::{Requests, Streams};
+use io::Throttled;
 
-/// Maximum concurrent requests on a connection. A page needs one or two. Each takes memory until the client has read
-/// its response.
-const MAX_STREAMS: u32 = 16;
+/// Maximum concurrent requests on a connection: the lowest that RFC 9113, section 6.5.2, recommends. Some clients open as
+/// many before they know the limit. `backpressure` bounds what clients without the password can do with them.
+const MAX_STREAMS: u32 = 100;
 /// Maximum buffered response data of a stream, in bytes.
 const MAX_SEND_BUFFER: usize = 1024;
 /// Maximum unread request body of a stream, in bytes. No request needs a body.
@@ -29,7 +34,11 @@ pub(super) async fn serve(
     handler: impl Handler,
     context: &ServerContext,
 ) -> Result<(), BoxError> {
-    let served = Builder::new(TokioExecutor::new())
+    let began = Instant::now();
+    let requests = Requests::new(connection.clone());
+    let stream = Throttled::new(stream, &connection, &requests);
+    let streams = Streams::new(requests);
+    let served = Builder::new(streams.clone())
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEAD as u32)
         .max_send_buf_size(MAX_SEND_BUFFER)
@@ -37,17 +46,16 @@ pub(super) async fn serve(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .serve_connection(TokioIo::new(stream), service(connection.clone(), handler));
     let mut served = pin!(served);
-    let is_idle = tokio::select! {
-        biased;
-        ended = served.as_mut() => return Ok(ended?),
-        () = context.closing.cancelled() => false,
-        () = idle(&connection, Instant::now(), context.idle_timeout) => true,
-    };
-    served.as_mut().graceful_shutdown();
-    if is_idle {
-        timeout(IDLE_CLOSE_TIMEOUT, served).await??
-    } else {
-        served.await?
+    let (mut is_closing, mut is_spent, mut is_idle) = (false, false, false);
+    loop {
+        tokio::select! {
+            biased;
+            ended = streams.drive(served.as_mut()) => return Ok(ended?),
+            () = context.closing.cancelled(), if !is_closing => is_closing = true,
+            () = streams.spent(), if !is_spent => is_spent = true,
+            () = idle(&connection, began, context.idle_timeout), if !is_idle => is_idle = true,
+            () = sleep(IDLE_CLOSE_TIMEOUT), if is_idle => return Ok(()),
+        }
+        served.as_mut().graceful_shutdown();
     }
-    Ok(())
 }

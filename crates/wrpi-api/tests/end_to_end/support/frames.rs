@@ -6,14 +6,14 @@ use wrpi_test::basic;
 
 /// Types of frames (section 6).
 pub(crate) const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
-const GOAWAY: u8 = 7;
+pub(crate) const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 /// Flags of HEADERS.
-const END_STREAM: u8 = 1;
+pub(crate) const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 /// Settings: how many streams may be open at once, and how many bytes may be sent on a stream.
 const MAX_CONCURRENT_STREAMS: u8 = 3;
@@ -62,8 +62,27 @@ pub(crate) fn authorized(path: &str, password: &str) -> Vec<u8> {
     [b"\x82\x87\x41\x04test", literal(b"\x04", path).as_slice(), &literal(b"\x0f\x08", &credentials)].concat()
 }
 
+/// A header field that the server does not remember (RFC 7541, section 6.2.2).
+pub(crate) fn field(name: &str, value: &str) -> Vec<u8> {
+    let text = |text: &str| {
+        let length = text.len();
+        let length = match length.checked_sub(127) {
+            None => vec![u8::try_from(length).unwrap()],
+            // An integer of three bytes (section 5.1). Values in tests are shorter than 16 KiB.
+            Some(rest) => vec![127, u8::try_from(rest % 128).unwrap() | 128, u8::try_from(rest / 128).unwrap()],
+        };
+        [length.as_slice(), text.as_bytes()].concat()
+    };
+    [b"\0".as_slice(), &text(name), &text(value)].concat()
+}
+
 /// The payload of the next frame of `kind`.
 pub(crate) fn next(kind: u8, from: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    Ok(next_of(&[kind], from)?.1)
+}
+
+/// The type and the payload of the next frame of one of the `kinds`.
+pub(crate) fn next_of(kinds: &[u8], from: &mut impl Read) -> std::io::Result<(u8, Vec<u8>)> {
     loop {
         let mut head = [0; 9];
         from.read_exact(&mut head)?;
@@ -71,28 +90,35 @@ pub(crate) fn next(kind: u8, from: &mut impl Read) -> std::io::Result<Vec<u8>> {
         let [high, middle, low] = length;
         let mut payload = vec![0; u32::from_be_bytes([0, high, middle, low]).try_into().unwrap()];
         from.read_exact(&mut payload)?;
-        if found == kind {
-            return Ok(payload);
+        if kinds.contains(&found) {
+            return Ok((found, payload));
         }
     }
 }
 
-/// Requests that are cancelled at once (CVE-2023-44487).
-pub(crate) fn rapid_reset() -> Vec<u8> {
-    let cancel = 8_u32.to_be_bytes();
-    streams(1_000).flat_map(|stream| [get(stream, INDEX), frame(RST_STREAM, 0, stream, &cancel)].concat()).collect()
+/// Requests from stream `first` on that are cancelled at once (CVE-2023-44487).
+pub(crate) fn rapid_reset(first: u32) -> Vec<u8> {
+    let cancel = |stream| frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes());
+    streams(2_000)
+        .skip_while(|stream| *stream < first)
+        .flat_map(|stream| [get(stream, INDEX), cancel(stream)].concat())
+        .collect()
 }
 
 /// A head that never ends (CVE-2024-27316).
-pub(crate) fn endless_head() -> Vec<u8> {
-    let field = [b"\0\x01x\x64".as_slice(), &[b'x'; 100]].concat();
-    let more = frame(CONTINUATION, 0, 1, &field.repeat(100));
-    [frame(HEADERS, END_STREAM, 1, INDEX), more.repeat(8)].concat()
+pub(crate) fn endless_head(stream: u32) -> Vec<u8> {
+    let more = frame(CONTINUATION, 0, stream, &field("x", &"x".repeat(100)).repeat(100));
+    [frame(HEADERS, END_STREAM, stream, INDEX), more.repeat(8)].concat()
 }
 
 /// As many concurrent requests as the server accepts, whose responses it may not send.
 pub(crate) fn requests_without_window(max_streams: u32) -> Vec<u8> {
-    [window(0), streams(max_streams).flat_map(|stream| get(stream, INDEX)).collect()].concat()
+    [window(0), requests(max_streams, INDEX)].concat()
+}
+
+/// `count` concurrent requests.
+pub(crate) fn requests(count: u32, fields: &[u8]) -> Vec<u8> {
+    streams(count).flat_map(|stream| get(stream, fields)).collect()
 }
 
 /// Sends the `frames` for the number of streams that the server accepts, and waits for the code with which the server
