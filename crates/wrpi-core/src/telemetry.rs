@@ -49,7 +49,8 @@ impl Settings {
         let unset = "text on a terminal, else JSON";
         let format = reader.optional("LOG_FORMAT", unset, &format, "Format of the log on standard error.");
         let default = if std::io::stderr().is_terminal() { Format::Text } else { Format::Json };
-        let meaning = "Log level, optionally with other levels for single modules (`warn,wrpi_core=debug`).";
+        let meaning = "Log level, optionally with other levels for single modules (`warn,wrpi_core=debug`). \
+                       Libraries log only if you name them (`info,h2=warn`).";
         Self {
             format: format.unwrap_or(default),
             filter: reader.value("RUST_LOG", "info", Form::new(filter::ALLOWED, filter::parse), meaning),

@@ -26,7 +26,7 @@ fn log_and_exit(lines: &str) -> ! {
     let settings = settings::load(&|_| None, |reader| Some(telemetry::Settings::read(reader)));
     let log = settings.unwrap().init();
     for line in 1..lines.parse().unwrap() {
-        info!(line, "a line");
+        info!(target: "wrpi_test", line, "a line");
     }
     let panicked = std::thread::spawn(|| panic!("on\npurpose")).join();
     assert!(panicked.is_err());

@@ -19,6 +19,7 @@ mod http2;
 mod http2_abuse;
 mod https;
 mod limits;
+mod log_floods;
 mod logs;
 mod manners;
 mod metrics;
