@@ -24,13 +24,14 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// A pair is refused after this many checks with the same error. Until then, one of its files may still be missing.
 const FAILED_CHECKS: u32 = 3;
 
-/// TLS 1.2 and 1.3, with HTTP/2 and HTTP/1.1.
+/// TLS 1.2 and 1.3, with HTTP/2 and HTTP/1.
 pub(super) fn acceptor(certificates: &Certificates) -> anyhow::Result<TlsAcceptor> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(certificates.resolver());
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // Some versions of curl offer only http/1.0. Without a protocol in common, the handshake would fail.
+    config.alpn_protocols = [&b"h2"[..], b"http/1.1", b"http/1.0"].map(<[u8]>::to_vec).into();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

@@ -1,13 +1,16 @@
 //! HTTP/2, as a browser uses it over TLS.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use wrpi_test::{BODY, VALUE, eventually};
 
+use crate::support::frames::{HEADERS, begin, field, get, next};
 use crate::support::http2_client::{Client, text};
 use crate::support::https::{HSTS, Https};
 use crate::support::stream::{STREAM, event};
@@ -31,6 +34,44 @@ fn answers_many_concurrent_requests_on_one_connection() {
         assert_eq!(client.send("/v0/wrpi", 17 * 1024).await.unwrap().await.unwrap().status().as_u16(), 431);
     });
     assert_eq!(https.api.metric(r#"http_requests_total{method="GET",route="/v0/wrpi",status="200"}"#), "200");
+}
+
+#[test]
+fn refuses_an_invalid_or_contradictory_host() {
+    let https = Https::start(&[]);
+    for (authority, host, status) in [
+        ("test", None, b"\x88"),
+        ("test:80", Some("TEST:80"), b"\x88"),
+        ("user:pw@test", None, b"\x8c"),
+        ("test:99999", None, b"\x8c"),
+        ("test", Some("other"), b"\x8c"),
+        ("test", Some("test:80"), b"\x8c"),
+    ] {
+        let mut stream = https.connect_http2();
+        begin(&mut stream);
+        let fields = [b"\x82\x87\x84".as_slice(), &field(":authority", authority)].concat();
+        let host_field = host.map(|host| field("host", host)).unwrap_or_default();
+        stream.write_all(&get(1, &[fields, host_field].concat())).unwrap();
+        // 200 and 400 as entries of the static table (RFC 7541).
+        let answer = next(HEADERS, &mut stream).unwrap();
+        let status_field = answer.iter().find(|byte| **byte & 0xe0 != 0x20).unwrap();
+        assert_eq!([*status_field], *status, "{authority} {host:?}");
+    }
+}
+
+/// Nothing is sent for longer than the time-out, except heartbeats.
+#[test]
+fn keeps_a_quiet_stream_beyond_the_idle_timeout() {
+    let https = Https::start(&[("IDLE_TIMEOUT", "1s")]);
+    Runtime::new().unwrap().block_on(async {
+        let client = Client::connect(&https).await;
+        let mut events = client.get(STREAM).await.into_body();
+        assert_eq!(events.data().await.unwrap().unwrap(), event(VALUE));
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(4) {
+            assert_eq!(events.data().await.expect("the stream goes on").unwrap(), ":\n\n");
+        }
+    });
 }
 
 #[test]

@@ -15,6 +15,8 @@ fn speaks_tls_1_2_and_1_3_and_the_protocol_that_the_client_offers() {
             (&[], None),
             (&["h2", "http/1.1"], Some("h2")),
             (&["h2"], Some("h2")),
+            (&["http/1.0"], Some("http/1.0")),
+            (&["http/1.0", "http/1.1"], Some("http/1.1")),
         ] {
             let stream = https.connect(https.client(&[version], offered));
             assert_eq!(stream.conn.protocol_version(), Some(name));
@@ -83,6 +85,19 @@ fn uses_the_configured_port_and_max_age() {
     let https = Https::start(&[("HSTS_MAX_AGE", "60"), ("HTTPS_PORT", "4443")]);
     assert_eq!(https.redirect("[2001:db8::1]:8080"), "https://[2001:db8::1]:4443/v0/wrpi");
     assert_eq!(https.get(&mut https.open()).header(HSTS), Some("max-age=60"));
+}
+
+#[test]
+fn redirects_to_a_valid_host_only() {
+    let https = Https::start(&[("HTTPS_PORT", "443")]);
+    for (host, location) in [("test:", "https://test/v0/wrpi"), ("[::1]:80", "https://[::1]/v0/wrpi")] {
+        assert_eq!(https.redirect(host), location);
+    }
+    for (version, host) in [("1.1", ":80"), ("1.1", "a:b:c"), ("1.0", "u@h")] {
+        let mut connection = Connection::open(&https.api.address).unwrap();
+        connection.write(&format!("GET /v0/wrpi HTTP/{version}\r\nHost: {host}\r\n\r\n")).unwrap();
+        assert_eq!(connection.read(true).unwrap().status, 400, "{host}");
+    }
 }
 
 #[test]

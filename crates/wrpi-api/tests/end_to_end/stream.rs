@@ -21,6 +21,7 @@ fn forbids_caches_and_proxies_to_keep_events() {
         ("cache-control", "no-store, no-transform"),
         ("access-control-allow-origin", "*"),
         ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
         ("x-accel-buffering", "no"),
     ] {
         assert_eq!(answer.header(name), Some(value), "{name}");
