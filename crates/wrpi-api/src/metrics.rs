@@ -1,5 +1,6 @@
 //! The API's metrics, for Prometheus.
 
+mod process;
 mod reading;
 
 use std::time::Duration;
@@ -143,7 +144,7 @@ impl Metrics {
             Box::new(reading::LatestReading::new(readings)?),
         ];
         collectors.into_iter().try_for_each(|collector| metrics.registry.register(collector))?;
-        metrics.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        metrics.registry.register(Box::new(process::Process::new()))?;
         Ok(metrics)
     }
 

@@ -137,6 +137,17 @@ fn has_no_sample_of_a_reading_before_the_first_one() {
 }
 
 #[test]
+fn counts_fractions_of_a_second_of_cpu_time() {
+    let (api, _redis) = Api::start(&[]);
+    let seconds = || api.metric("process_cpu_seconds_total").parse::<f64>().unwrap();
+    let first = seconds();
+    assert!(first > 0.0);
+    // The requests of this test use CPU time, far less than a second each.
+    let next = eventually(seconds, |seconds| *seconds > first);
+    assert!(first.fract() > 0.0 || next.fract() > 0.0, "{first}, {next}");
+}
+
+#[test]
 fn counts_open_connections_by_listener() {
     let (api, _redis) = Api::start(&[]);
     let of = |listener: &str| api.metric(&format!(r#"http_connections_active{{listener="{listener}"}}"#));
