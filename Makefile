@@ -81,7 +81,7 @@ network-test: redis-server dnsmasq iproute2 ## test broken networks and name ser
 	.ci/in-namespaces $(CARGO) test --locked --offline --workspace --test network
 
 .PHONY: faults
-faults: redis-server libfaketime ## break each part under load and print what clients saw (Linux; FAULT_SECONDS=3)
+faults: redis-server libfaketime dnsmasq iproute2 ## break each part under load and print what clients saw (Linux; FAULT_SECONDS=3)
 	$(BUILD)
 	@$(TARGET)/debug/wrpi-faults
 

@@ -4,6 +4,7 @@ mod api;
 mod clock;
 mod network;
 mod redis;
+mod resolver;
 mod updater;
 
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::scene::{Scene, Setup};
 
 /// Runs a fault for the given time.
-type Fault = fn(Duration) -> Outcome;
+pub(crate) type Fault = fn(Duration) -> Outcome;
 
 /// The faults and their names.
 pub(crate) const ALL: [(&str, Fault); 26] = [
@@ -43,6 +44,10 @@ pub(crate) const ALL: [(&str, Fault); 26] = [
     ("updater's clock jumps both ways", clock::of_the_updater),
     ("API's clock jumps both ways", clock::of_the_api),
 ];
+
+/// Further faults, each of which needs a network and mount namespace: root's, or those of `.ci/in-namespaces`.
+pub(crate) const IN_NAMESPACES: [(&str, Fault); 2] =
+    [("the first name server silent", resolver::first_silent), ("no name server at all", resolver::all_silent)];
 
 /// The baseline: nothing is broken.
 fn none(lasts: Duration) -> Outcome {

@@ -8,28 +8,31 @@
 mod faults;
 mod outcome;
 mod pair;
+mod run;
 mod scene;
 
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
-use outcome::{HEAD, Outcome};
+use outcome::HEAD;
+use run::{ROWS, run, run_in_namespaces};
 
 fn main() -> ExitCode {
     let seconds = std::env::var("FAULT_SECONDS").unwrap_or_else(|_| "3".into());
     let lasts = Duration::from_secs_f64(seconds.parse().expect("FAULT_SECONDS is a number"));
-    let picked = std::env::args().nth(1).unwrap_or_default();
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    if let [rows, picked] = &*arguments
+        && rows == ROWS
+    {
+        return exit_code(run(&faults::IN_NAMESPACES, picked, lasts));
+    }
+    let picked = arguments.first().map_or("", String::as_str);
     println!("Each fault lasts {lasts:?}, under {} requests/s.\n\n{HEAD}", scene::RATE);
-    let mut problems = Vec::new();
-    for (name, fault) in faults::ALL.iter().filter(|(name, _)| name.contains(&picked)) {
-        let outcome = thread::spawn(move || fault(lasts)).join();
-        let outcome = outcome.unwrap_or_else(|_| Outcome::panicked());
-        println!("{}", outcome.row(name));
-        problems.extend(outcome.problems.iter().map(|problem| format!("{name}: {problem}")));
-    }
-    for problem in &problems {
-        eprintln!("{problem}");
-    }
-    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let here = run(&faults::ALL, picked, lasts);
+    let namespaced = faults::IN_NAMESPACES.iter().any(|(name, _)| name.contains(picked));
+    exit_code(here && (!namespaced || run_in_namespaces(picked)))
+}
+
+fn exit_code(is_good: bool) -> ExitCode {
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

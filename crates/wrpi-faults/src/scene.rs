@@ -98,6 +98,15 @@ impl Scene {
         pair.body()
     }
 
+    /// Runs an updater that must store its reading. Returns the body with which the API serves it.
+    pub(crate) fn updater_stores(&mut self, more: &[(&'static str, String)]) -> String {
+        let mut updater = self.updater(more);
+        assert_eq!(updater.wait().code(), Some(0), "{:#?}", updater.output());
+        let body = Pair::stored(&self.redis).expect("a reading is stored").body();
+        self.written.insert(body.clone());
+        body
+    }
+
     /// Sends a request to the first replica.
     pub(crate) fn ask(&self) -> Response {
         self.apis[0].get()
