@@ -2,10 +2,11 @@
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use wrpi_test::{Api, BODY, Redis, Reply, Scripted, TIMESTAMP, VALUE, random_password};
+use wrpi_test::{Api, BODY, Redis, Reply, Scripted, TIMESTAMP, VALUE, eventually, random_password};
 
 use crate::support::feed::{
     LOST, NO_HEARTBEAT, POLLED, PUSHED, follow_script as follow, logged_error as error, redis_with_reading as start,
@@ -63,6 +64,49 @@ fn polls_a_redis_that_disconnects_until_it_accepts_pushes() {
         redis.write("2.000", TIMESTAMP);
         api.serves_value("2.000");
     }
+}
+
+#[test]
+fn treats_only_three_disconnects_in_a_row_as_a_refusal() {
+    let (redis, disconnects) = (start(&[]), Arc::new(AtomicUsize::new(0)));
+    let script = Scripted::start(redis.port(), {
+        let disconnects = disconnects.clone();
+        move |given| {
+            let hangs_up = given[0] == "HELLO" && disconnects.fetch_add(1, Ordering::Relaxed) < 2;
+            if hangs_up { Reply::HangUp } else { Reply::Real }
+        }
+    });
+    let mut api = follow(&redis, &script, &[]);
+    api.service.logged(PUSHED);
+    assert_eq!(api.service.count_logged(POLLED), 0);
+    assert!(disconnects.load(Ordering::Relaxed) > 2);
+}
+
+#[test]
+fn waits_for_the_second_key_before_it_reads_again() {
+    let redis = start(&[]);
+    let reads = Arc::new(Mutex::new(Vec::new()));
+    let script = Scripted::start(redis.port(), {
+        let reads = reads.clone();
+        move |given| match &*given[0] {
+            // Without pushes, nothing else ends the wait.
+            "HELLO" => Reply::Line("-NOPROTO".to_owned()),
+            "MGET" => {
+                let mut reads = reads.lock().unwrap();
+                reads.push(Instant::now());
+                // The value of the next reading with the time of this one. The first read is the first connection's.
+                let is_half = reads.len() == 3;
+                let time = format!("${}\r\n{TIMESTAMP}", TIMESTAMP.len());
+                if is_half { Reply::Line(format!("*2\r\n$5\r\n1.000\r\n{time}")) } else { Reply::Real }
+            }
+            _ => Reply::Real,
+        }
+    });
+    let api = follow(&redis, &script, &[]);
+    let reads = eventually(|| reads.lock().unwrap().clone(), |reads| reads.len() > 4);
+    let [waited, polled] = [reads[3] - reads[2], reads[4] - reads[3]];
+    assert!(waited >= Duration::from_millis(20) && waited < polled, "{waited:?}, then {polled:?}");
+    assert_eq!(api.metric("wrpi_readings_received_total"), "1", "half a reading was served");
 }
 
 #[test]
