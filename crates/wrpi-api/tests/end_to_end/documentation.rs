@@ -6,8 +6,9 @@ use std::fs::read_to_string;
 fn names_only_tests_that_exist() {
     let repository = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let source = |module: &str| -> String {
-        let read = |name: &str| read_to_string(format!("{repository}/crates/{name}/tests/end_to_end/{module}.rs"));
-        ["wrpi-api", "updater"].map(|name| read(name).unwrap_or_default()).concat()
+        let read = |tests: &str| read_to_string(format!("{repository}/crates/{tests}/{module}.rs"));
+        let all = ["wrpi-api/tests/end_to_end", "wrpi-api/tests/network", "updater/tests/end_to_end"];
+        all.map(|tests| read(tests).unwrap_or_default()).concat()
     };
     for (page, at_least) in [("ARCHITECTURE.md", 15), ("SECURITY.md", 15), ("docs/redis.md", 20)] {
         let text = read_to_string(format!("{repository}/{page}")).unwrap();
