@@ -40,8 +40,8 @@ test: redis-server ## run all tests of the crates, against real redis-server pro
 ## For testers and developers
 
 # Each target installs the programs that it needs. This list installs them all with one call of apt-get.
-PROGRAMS = chromium chromium-driver dnsmasq-base haproxy iproute2 libfaketime nginx-light openssl prometheus \
-	prometheus-alertmanager python3-venv redis-server shellcheck valgrind zsh
+PROGRAMS = chromium chromium-driver dnsmasq-base haproxy iproute2 libfaketime nghttp2-client nginx-light nodejs openssl \
+	prometheus prometheus-alertmanager python3-venv redis-server shellcheck valgrind zsh
 
 .PHONY: programs
 programs: ## install all missing programs that the tests need, on Debian or Ubuntu
@@ -63,7 +63,7 @@ lint: shellcheck target/lint-tools/ready ## check formatting, versions, imports,
 	shellcheck --external-sources --check-sourced $$(git grep -lE '^#!/.*sh$$')
 
 .PHONY: api-test
-api-test: nginx haproxy target/api-tools/ready ## test the API with schemathesis, several HTTP clients, and proxies in front of it
+api-test: nginx haproxy node h2load openssl target/api-tools/ready ## test the API with schemathesis, several HTTP clients, and proxies in front of it
 	$(BUILD)
 	$(PYTHON_CACHE) target/api-tools/bin/pytest crates/wrpi-api/tests/clients
 
@@ -235,11 +235,15 @@ sbom: ## write CycloneDX SBOMs of all binaries to target/sbom
 # Programs and tools, installed if they are missing
 
 .PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy wrk valgrind libfaketime chromium prometheus \
-	dnsmasq iproute2 zsh
-redis-server shellcheck docker-compose python3-venv haproxy wrk valgrind libfaketime iproute2 zsh:
+	dnsmasq iproute2 zsh node h2load openssl
+redis-server shellcheck docker-compose python3-venv haproxy wrk valgrind libfaketime iproute2 zsh openssl:
 	@.ci/install-programs $@
 nginx:
 	@.ci/install-programs nginx-light
+node:
+	@.ci/install-programs nodejs
+h2load:
+	@.ci/install-programs nghttp2-client
 dnsmasq:
 	@.ci/install-programs dnsmasq-base
 chromium:

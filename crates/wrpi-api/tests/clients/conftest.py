@@ -21,6 +21,7 @@ class Service:
 
     url: str
     password: str
+    tls: str | None
 
 
 @contextlib.contextmanager
@@ -34,7 +35,7 @@ def running(binary, **environment):
         entry = next(json.loads(line) for line in process.stdout if b'"listening"' in line)
         # Reads the rest of the output, because a full pipe would block the service.
         threading.Thread(target=process.stdout.read, daemon=True).start()
-        yield Service(f"http://{entry['public']}", password)
+        yield Service(f"http://{entry['public']}", password, entry.get("tls"))
     finally:
         process.terminate()
         process.wait(timeout=20)
