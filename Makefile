@@ -150,9 +150,10 @@ infra-test: zsh target/infra-tools/ready target/k8s-tools/ready ## test the Terr
 	$(PYTHON_CACHE) target/infra-tools/bin/pytest infra/offline
 
 .PHONY: snapshots
-snapshots: target/infra-tools/ready ## write infra/offline/plan, which shows what infra/ applies; review the difference
+snapshots: target/infra-tools/ready target/k8s-tools/ready ## write what infra/ and k8s/ apply to infra/offline/plan and k8s/tests/rendered
 	SNAPSHOTS=write $(PYTHON_CACHE) target/infra-tools/bin/pytest infra/offline/test_snapshot.py
-	git diff --stat -- infra/offline/plan
+	SNAPSHOTS=write $(PYTHON_CACHE) target/k8s-tools/bin/pytest k8s/tests/test_snapshot.py
+	git diff --stat -- infra/offline/plan k8s/tests/rendered
 
 .PHONY: monitoring-test
 monitoring-test: redis-server prometheus target/k8s-tools/ready ## test alerts, dashboard and runbook with Prometheus and Alertmanager

@@ -114,6 +114,59 @@ def test_the_deployer_is_bound_only_to_its_role(gke, values):
     assert binding["subjects"] == [deployer]
 
 
+def test_the_deployer_reads_no_secret_where_none_is_deployed(gke):
+    for rule in gke.one("Role", "wrpi-deployer")["rules"]:
+        assert "secrets" not in rule["resources"]
+
+
+# Rules for what the load balancer serves. A mistake in each was planted once.
+
+def test_only_https_reaches_the_api(gke):
+    listeners = {listener["name"]: (listener["protocol"], listener["port"]) for listener in gke.one("Gateway", "wrpi")["spec"]["listeners"]}
+    assert listeners == {"http": ("HTTP", 80), "https": ("HTTPS", 443)}
+    for route in gke.of("HTTPRoute"):
+        (parent,) = route["spec"]["parentRefs"]
+        backends = [backend for rule in route["spec"]["rules"] for backend in rule.get("backendRefs", [])]
+        redirects = [filter_["requestRedirect"] for rule in route["spec"]["rules"] for filter_ in rule["filters"]
+                     if filter_["type"] == "RequestRedirect"]
+        assert parent["name"] == "wrpi"
+        if parent.get("sectionName") == "https":
+            assert backends and not redirects
+        else:  # a route without a section serves both listeners
+            assert parent.get("sectionName") == "http" and not backends
+            assert [redirect["scheme"] for redirect in redirects] == ["https"] and "port" not in redirects[0]
+
+
+def test_the_health_check_asks_a_path_without_a_password_at_the_served_port(gke):
+    for kind in ("HealthCheckPolicy", "GCPBackendPolicy"):
+        (policy,) = gke.of(kind)
+        assert policy["spec"]["targetRef"] == {"group": "", "kind": "Service", "name": "api"}
+    spec = gke.one("HealthCheckPolicy", "api")["spec"]["default"]
+    assert spec["config"]["type"] == "HTTP"
+    check = spec["config"]["httpHealthCheck"]
+    # Every other public path needs a password or is not there, and the network policy opens no other port.
+    assert check == {"portSpecification": "USE_SERVING_PORT", "requestPath": "/"}
+    # Of an unhealthy pod, the load balancer must know before the pod's own probe replaces it.
+    assert spec["timeoutSec"] <= spec["checkIntervalSec"] and spec["checkIntervalSec"] * spec["unhealthyThreshold"] <= 30
+
+
+def test_passwords_come_from_googles_driver_at_the_paths_that_the_pods_read(gke):
+    for name, template in gke.pods().items():
+        (volume,) = (volume for volume in template["spec"]["volumes"] if "csi" in volume)
+        assert (volume["csi"]["driver"], volume["csi"]["readOnly"]) == ("secrets-store-gke.csi.k8s.io", True), name
+        mounts = {mount["mountPath"] for container in template["spec"]["containers"] + template["spec"].get("initContainers", [])
+                  for mount in container.get("volumeMounts", []) if mount["name"] == volume["name"]}
+        assert len(mounts) == 1, name
+        (path,) = mounts
+        provider = gke.one("SecretProviderClass", volume["csi"]["volumeAttributes"]["secretProviderClass"])
+        mounted = {secret["path"] for secret in load(provider["spec"]["parameters"]["secrets"])}
+        if name == "redis":  # its script reads a file for each user of the ACL
+            read = set(re.findall(r"#@(\w+)@", gke.one("ConfigMap", "redis-config")["data"]["users.acl"]))
+        else:
+            read = set(re.findall(rf"{path}/([\w-]+)", json.dumps(template)))
+        assert mounted == read, name
+
+
 def test_memorystore_replaces_redis(manifests):
     objects = Objects(MEMORYSTORE, manifests)
     given = values_of(K8S / "tests/memorystore.env")
