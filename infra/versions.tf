@@ -1,4 +1,6 @@
-# For Terraform and OpenTofu. Exact versions make plans reproducible.
+# For Terraform and OpenTofu. Exact versions make plans reproducible. There is no lock file, because Terraform and OpenTofu
+# have different ones. To make yours, for all platforms that you use:
+#   terraform -chdir=infra providers lock -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_amd64 -platform=darwin_arm64
 terraform {
   required_version = ">= 1.11" # write-only arguments and ephemeral values
 

@@ -1,5 +1,6 @@
-# The bucket for the Terraform state of everything else. The state of this directory stays on disk. If it is lost, run
-# `terraform import google_storage_bucket.state NAME`.
+# The bucket for the Terraform state of everything else. The state of this directory stays on disk, in one file for each
+# project: -state=PROJECT.tfstate. If it is lost, run `terraform import -state=PROJECT.tfstate -var project=PROJECT
+# google_storage_bucket.state PROJECT-terraform-state`.
 terraform {
   required_version = ">= 1.11"
 
