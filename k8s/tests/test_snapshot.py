@@ -17,7 +17,7 @@ DOCUMENTED = [(), *(tuple(f"components/{name}" for name in names) for names in (
 
 
 def file_of(chosen):
-    return RENDERED / f"{label(chosen).removeprefix('overlays/')}.yaml"
+    return RENDERED / f"{label(chosen).removeprefix('overlays/')}.txt"
 
 
 def key(found):
