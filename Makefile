@@ -34,7 +34,7 @@ demo: ## like run, with a new value every few seconds and the example page on 12
 # More tests at once than processors: most of them wait for time-outs and other processes.
 .PHONY: test
 test: export RUST_TEST_THREADS ?= 16
-test: redis-server ## run all tests of the crates, against real redis-server processes
+test: redis-server openssl ## run all tests of the crates, against real redis-server processes
 	$(CARGO) test --locked --workspace
 
 ## For testers and developers

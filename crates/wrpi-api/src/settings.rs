@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
+use wrpi_core::certificates::ALLOWED;
 use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
 use wrpi_core::{runtime, store, telemetry};
 
@@ -190,7 +191,7 @@ impl TlsSettings {
                     return Some(Self { listen, certificates, redirect, https_port, hsts_max_age });
                 }
                 Err(error) => {
-                    reader.refuse(files, &format!("{error:#}"), "PEM files of a certificate and its key");
+                    reader.refuse(files, &error.to_string(), ALLOWED);
                 }
             },
             _ if !are_good => {}

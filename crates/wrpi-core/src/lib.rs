@@ -3,6 +3,7 @@
 //!
 //! Nothing here depends on HTTP.
 
+pub mod certificates;
 pub mod cli;
 pub mod feed;
 mod reading;

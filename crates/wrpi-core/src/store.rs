@@ -2,8 +2,11 @@
 
 mod connect;
 mod error;
+mod handshake;
+mod login;
 mod resolve;
 mod settings;
+mod tls;
 
 use std::sync::Once;
 
@@ -11,9 +14,11 @@ use redis::aio::MultiplexedConnection;
 use tracing::warn;
 
 pub(crate) use self::error::Cause;
+use self::error::Server;
 pub use self::error::StoreError;
 pub use self::resolve::Resolver;
-pub use self::settings::{Settings, Tls};
+pub use self::settings::Settings;
+pub use self::tls::{Tls, TlsFiles};
 use crate::{Reading, ReadingError};
 
 /// The prefix of both keys, to which a tracking client subscribes.
@@ -27,7 +32,7 @@ type Stored = Option<Vec<u8>>;
 /// A connection to the store.
 #[derive(Clone, Debug)]
 pub struct Store {
-    address: String,
+    server: Server,
     connection: MultiplexedConnection,
     /// Whether the server refuses both keys in one command (cluster mode, an ACL) but accepts one command per key.
     is_one_by_one: bool,
@@ -118,6 +123,6 @@ impl Store {
 
     async fn query<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, StoreError> {
         let answer = command.query_async(&mut self.connection.clone()).await;
-        answer.map_err(|cause| StoreError { address: self.address.clone(), cause })
+        answer.map_err(|cause| self.server.error(cause))
     }
 }

@@ -14,6 +14,8 @@ const ADVICE: &str = "The tests need redis-server and redis-cli 6 or newer on PA
 
 const TLS_PORT: &str = "--tls-port";
 const CA: &str = "authority.pem";
+const CERTIFICATE: &str = "certificate.pem";
+const KEY: &str = "key.pem";
 
 /// A private server on a free port of 127.0.0.1, without persistence, killed on drop.
 #[derive(Debug)]
@@ -42,13 +44,22 @@ impl Redis {
 
     /// Starts a server that accepts only TLS, with a certificate of `authority` for the host `name`.
     pub fn start_tls(authority: &Authority, name: &str) -> Self {
+        Self::start_tls_with(&authority.pem(), &authority.issue(name), &["--tls-auth-clients", "no"])
+    }
+
+    /// Starts a server that accepts only TLS, with this certificate and further `arguments`. It trusts the clients of
+    /// `authority`, a PEM certificate, which clients must trust too.
+    pub fn start_tls_with(authority: &str, pair: &Pair, arguments: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
-        let Pair { certificate, key } = authority.issue(name);
-        for (name, pem) in [(CA, authority.pem()), ("certificate.pem", certificate), ("key.pem", key)] {
-            std::fs::write(directory.path().join(name), pem).unwrap();
-        }
-        let files = ["--tls-ca-cert-file", CA, "--tls-cert-file", "certificate.pem", "--tls-key-file", "key.pem"];
-        Self::start_in(directory, TLS_PORT, &[&["--port", "0", "--tls-auth-clients", "no"], &files[..]].concat())
+        write_certificates(&directory, authority, pair);
+        let files = ["--port", "0", "--tls-ca-cert-file", CA, "--tls-cert-file", CERTIFICATE, "--tls-key-file", KEY];
+        Self::start_in(directory, TLS_PORT, &[&files, arguments].concat())
+    }
+
+    /// Starts it again, like [`Redis::restart`], with another authority and another certificate.
+    pub fn renew(&mut self, authority: &str, pair: &Pair) {
+        write_certificates(&self.directory, authority, pair);
+        self.restart();
     }
 
     /// Starts a cluster of one node that serves all slots except `missing`.
@@ -94,7 +105,11 @@ impl Redis {
 
     /// The file with the authority's certificate, if the server uses TLS.
     fn ca(&self) -> Option<String> {
-        (self.port_argument == TLS_PORT).then(|| self.directory.path().join(CA).display().to_string())
+        (self.port_argument == TLS_PORT).then(|| self.file(CA))
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
     }
 
     /// Runs `redis-cli` with `arguments` and returns its output without the trailing newline.
@@ -121,7 +136,10 @@ impl Redis {
     fn command(&self) -> Command {
         let mut command = Command::new("redis-cli");
         command.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
-        command.args(self.ca().iter().flat_map(|ca| ["--tls", "--cacert", ca]));
+        if let Some(ca) = self.ca() {
+            // The server may require a certificate, and accepts its own.
+            command.args(["--tls", "--cacert", &ca, "--cert", &self.file(CERTIFICATE), "--key", &self.file(KEY)]);
+        }
         command
     }
 
@@ -163,6 +181,12 @@ impl Monitor {
         // 1700000000.000000 [0 127.0.0.1:50000] "MSET" "wrpi-latest" "1.000"
         let arguments = |line: &String| line.split('"').skip(1).step_by(2).map(str::to_owned).collect();
         self.0.lines().iter().map(arguments).filter(|command: &Vec<_>| !command.is_empty()).collect()
+    }
+}
+
+fn write_certificates(directory: &TempDir, authority: &str, pair: &Pair) {
+    for (name, pem) in [(CA, authority), (CERTIFICATE, &pair.certificate), (KEY, &pair.key)] {
+        std::fs::write(directory.path().join(name), pem).unwrap();
     }
 }
 

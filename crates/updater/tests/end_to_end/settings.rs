@@ -10,7 +10,6 @@ use crate::support::{UPDATER, run_with};
 #[test]
 fn refuses_invalid_values() {
     let durations = "a time from 100ms to 24h, such as 500ms, 30s (or just 30) or 5m";
-    let trusted = "a readable PEM file of valid CA certificates";
     let levels = "off, error, warn, info, debug or trace, optionally with module levels, such as info,wrpi_core=debug";
     for (name, value, allowed) in [
         ("REDIS_HOST", "redis:6379", "a host name or an IP address alone, without a scheme, a port or brackets"),
@@ -18,7 +17,7 @@ fn refuses_invalid_values() {
         ("REDIS_DB", "one", "a number from 0 to 65535"),
         ("REDIS_USER", "my user", "a user name without white space, or empty"),
         ("REDIS_TLS", "yes", "true or false"),
-        ("REDIS_CA_FILE", "/nonexistent", trusted),
+        ("REDIS_CA_FILE", "", "a path"),
         ("REDIS_TLS_ANY_NAME", "true", "only with REDIS_CA_FILE"),
         ("UPDATE_DEADLINE", "soon", durations),
         ("UPDATE_INTERVAL", "0s", durations),

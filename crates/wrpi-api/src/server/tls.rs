@@ -61,11 +61,13 @@ pub(super) async fn serve(
 /// once, and the old pair stays in use.
 pub(super) async fn follow(certificates: Certificates, metrics: Metrics) {
     metrics.expires_at.set(certificates.expires_at());
+    if let Err(error) = certificates.check_time(now()) {
+        warn!(%error, "the certificate is not valid now, so clients will refuse it");
+    }
     let mut failure = (String::new(), 0);
     loop {
         sleep(CHECK_INTERVAL).await;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        match certificates.reload(i64::try_from(now).unwrap_or(i64::MAX)) {
+        match certificates.reload(now()) {
             Ok(false) => failure.1 = 0,
             Ok(true) => {
                 failure.1 = 0;
@@ -75,7 +77,7 @@ pub(super) async fn follow(certificates: Certificates, metrics: Metrics) {
                 metrics.reloads.with_label_values(&["ok"]).inc();
             }
             Err(error) => {
-                let error = format!("{error:#}");
+                let error = error.to_string();
                 let checks = if failure.0 == error { failure.1 + 1 } else { 1 };
                 if checks == FAILED_CHECKS {
                     warn!(error, "new certificate refused, the old one stays in use");
@@ -85,6 +87,12 @@ pub(super) async fn follow(certificates: Certificates, metrics: Metrics) {
             }
         }
     }
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// The metrics of certificates.

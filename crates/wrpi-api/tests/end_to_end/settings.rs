@@ -15,6 +15,8 @@ const DURATION: &str = "a time from 100ms to 24h, such as 500ms, 30s (or just 30
 const HOST: &str = "a host name or an IP address alone, without a scheme, a port or brackets";
 const LOG: &str = "off, error, warn, info, debug or trace, optionally with module levels, such as info,wrpi_core=debug";
 const ORIGINS: &str = "*, or comma-separated origins such as https://app.example.com or http://localhost:3000";
+const PAIR: &str = "PEM files of a certificate chain (X.509 version 3) and of its unencrypted key: RSA of 2048 to 4096 \
+                    bits, ECDSA P-256 or P-384, or Ed25519";
 const SECRET: &str = "up to 4096 bytes of UTF-8 text without control characters";
 const SECRET_FILE: &str =
     "a file of up to 4096 bytes of UTF-8 text without control characters, except one trailing newline";
@@ -38,7 +40,9 @@ fn refuses_invalid_values_of_every_variable() {
         ("REDIS_DB", &["-1", "65536"], "a number from 0 to 65535"),
         ("REDIS_USER", &["my user", "api\n"], "a user name without white space, or empty"),
         ("REDIS_TLS", &["1", "yes", "TRUE", ""], "true or false"),
-        ("REDIS_CA_FILE", &["/nonexistent", "/dev/null", ""], "a readable PEM file of valid CA certificates"),
+        ("REDIS_CA_FILE", &["", "-----BEGIN CERTIFICATE-----\nMIIB"], "a path"),
+        ("REDIS_CERT_FILE", &[""], "a path"),
+        ("REDIS_KEY_FILE", &[""], "a path"),
         ("REDIS_TLS_ANY_NAME", &["yes"], "true or false"),
         ("REDIS_TLS_ANY_NAME", &["true"], "only with REDIS_CA_FILE"),
         ("REDIS_HEARTBEAT", &["1ms", "25h", "forever", ""], DURATION),
@@ -104,12 +108,38 @@ fn refuses_variables_that_contradict_each_other() {
     let https = https.map(|pair| pair.split_once('=').unwrap());
     let without_https =
         |name: &str| format!("{name} is set without HTTPS; allowed: only with TLS_CERT_FILE and TLS_KEY_FILE");
-    let trusted = "a readable PEM file of valid CA certificates";
+    let trusted = "a PEM file of CA certificates";
+    let client = "REDIS_CERT_FILE and REDIS_KEY_FILE";
     let mut cases = vec![
         (vec![("REDIS_CA_FILE", authority)], "REDIS_CA_FILE is set; allowed: only with REDIS_TLS=true".to_owned()),
         (
             vec![("REDIS_TLS", "true"), ("REDIS_CA_FILE", no_authority)],
-            format!("REDIS_CA_FILE is {no_authority:?}; allowed: {trusted}"),
+            format!("REDIS_CA_FILE: {no_authority:?} holds a certificate that is not X.509; allowed: {trusted}"),
+        ),
+        (
+            vec![("REDIS_TLS", "true"), ("REDIS_CA_FILE", key)],
+            format!(
+                "REDIS_CA_FILE: {key:?} holds no certificate, but a private key: the files may be swapped; allowed: \
+                 {trusted}"
+            ),
+        ),
+        (
+            vec![("REDIS_TLS", "true"), ("REDIS_CA_FILE", "/dev/null")],
+            format!("REDIS_CA_FILE: \"/dev/null\" is empty; allowed: {trusted}"),
+        ),
+        (
+            vec![("REDIS_CERT_FILE", chain), ("REDIS_KEY_FILE", key)],
+            format!("{client} are set; allowed: only with REDIS_TLS=true"),
+        ),
+        (
+            vec![("REDIS_TLS", "true"), ("REDIS_CERT_FILE", chain)],
+            format!("{client} are not both set; allowed: both or neither"),
+        ),
+        (
+            vec![("REDIS_TLS", "true"), ("REDIS_CERT_FILE", chain), ("REDIS_KEY_FILE", chain)],
+            format!(
+                "{client}: the key file holds no key, but a certificate: the files may be swapped; allowed: {PAIR}"
+            ),
         ),
         (
             vec![("REDIS_USER", "api")],

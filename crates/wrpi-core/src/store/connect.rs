@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{AsyncConnectionConfig, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, TlsCertificates};
-use secrecy::ExposeSecret;
+use redis::{AsyncConnectionConfig, IntoConnectionInfo, ProtocolVersion};
 
-use super::{PREFIX, Resolver, Settings, Store, StoreError, Tls};
+use super::{PREFIX, Resolver, Server, Settings, Store, StoreError, login};
 
 /// Time-outs for connecting and for each command. They are short, because the next attempt starts only after them.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -55,45 +54,25 @@ impl Store {
         protocol: ProtocolVersion,
         config: AsyncConnectionConfig,
     ) -> Result<Self, StoreError> {
-        let address = settings.address();
+        let server = Server::new(settings);
         let open = async {
             // Not within the time for connecting, so that a slow resolver does not use it up.
             let addresses = resolver.addresses(&settings.host, settings.port).await?;
-            // Without CLIENT SETINFO: ACLs need not allow it, and Redis 7.0 does not know it.
-            let mut login = RedisConnectionInfo::default()
-                .set_db(settings.db.into())
-                .set_protocol(protocol)
-                .set_skip_set_lib_name();
-            if let Some(user) = &settings.user {
-                login = login.set_username(user);
-            }
-            if let Some(password) = &settings.password {
-                login = login.set_password(password.expose_secret());
-            }
-            let server = settings
+            let info = settings
                 .server()
                 .into_connection_info()?
                 .set_tcp_settings(TcpSettings::default().set_nodelay(true).set_keepalive(KEEPALIVE))
-                .set_redis_settings(login);
+                .set_redis_settings(login::first(settings, protocol));
             let config = config
                 .set_dns_resolver(addresses)
                 .set_connection_timeout(Some(CONNECT_TIMEOUT))
                 .set_response_timeout(Some(RESPONSE_TIMEOUT));
-            let client = match &settings.tls {
-                Tls::Off | Tls::WellKnown => redis::Client::open(server)?,
-                Tls::Private { authorities, any_name } => {
-                    let trusted = TlsCertificates { client_tls: None, root_cert: Some(authorities.clone()) };
-                    let server = redis::Client::build_with_tls(server, trusted)?.get_connection_info().clone();
-                    let mut address = server.addr().clone();
-                    address.set_danger_accept_invalid_hostnames(*any_name);
-                    redis::Client::open(server.set_addr(address))?
-                }
-            };
+            let client = settings.tls.client(info)?;
             client.get_multiplexed_async_connection_with_config(&config).await
         };
-        match open.await {
-            Ok(connection) => Ok(Self { address, connection, is_one_by_one: false }),
-            Err(cause) => Err(StoreError { address, cause }),
-        }
+        let connection = open.await.map_err(|cause| server.error(cause))?;
+        let store = Self { server, connection, is_one_by_one: false };
+        store.log_in(settings, protocol).await?;
+        Ok(store)
     }
 }

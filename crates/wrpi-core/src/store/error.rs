@@ -1,20 +1,27 @@
 //! Errors of the store, and what they reveal about the server.
 
 use std::error::Error;
-use std::io;
 use std::sync::Arc;
+use std::{fmt, io};
 
-use redis::{ErrorKind, ServerErrorKind};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::resolve::Unresolved;
+use super::{Settings, handshake};
 
-/// Why the store could not be used. The message contains the server's message and, for cluster mode, advice.
-#[derive(Debug, thiserror::Error)]
-#[error("Redis at {address}: {cause}{}", self.advice())]
+/// Why the store could not be used. The message contains the server's words and, where it helps, advice. It never
+/// contains the password.
+#[derive(thiserror::Error)]
+#[error("Redis at {address}: {words}{}", self.advice())]
 pub struct StoreError {
-    pub(super) address: String,
-    /// Not a `source`: the message already contains it.
-    pub(super) cause: redis::RedisError,
+    address: String,
+    words: String,
+    /// Not a `source`, and not printed: the server may have repeated the password.
+    cause: RedisError,
+    about: Cause,
+    /// Whether the server has closed a connection over TLS on which it got no certificate.
+    may_need_certificate: bool,
 }
 
 /// What distinguishes the causes of a loss that are logged.
@@ -22,23 +29,74 @@ pub struct StoreError {
 pub(crate) enum Cause {
     /// The name of the server could not be resolved.
     Name,
+    /// A certificate, or something else about TLS.
+    Tls,
     Other(ErrorKind),
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What an error says about the server.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    address: String,
+    password: Option<SecretString>,
+    is_anonymous: bool,
+}
+
+impl Server {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let (address, password) = (settings.address(), settings.password.clone());
+        Self { address, password, is_anonymous: settings.tls.is_anonymous() }
+    }
+
+    pub(super) fn error(&self, cause: RedisError) -> StoreError {
+        let may_need_certificate = self.is_anonymous && cause.is_connection_dropped() && !cause.is_connection_refusal();
+        let tls = handshake::explain(&cause);
+        let about = if tls.is_some() {
+            Cause::Tls
+        } else if inner(&cause).is_some_and(|inner| inner.is::<Unresolved>()) {
+            Cause::Name
+        } else {
+            Cause::Other(cause.kind())
+        };
+        let words = words(&tls.unwrap_or_else(|| spoken(&cause)), self.password.as_ref());
+        StoreError { address: self.address.clone(), words, cause, about, may_need_certificate }
+    }
+}
+
+/// The error that `redis` and `tokio` have wrapped.
+pub(super) fn inner(cause: &RedisError) -> Option<&(dyn Error + Send + Sync + 'static)> {
+    // `redis` shares its source.
+    let source = cause.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
+    source.downcast_ref::<io::Error>()?.get_ref()
+}
+
+/// What the server has said, in its own words, or why it cannot be understood.
+fn spoken(cause: &RedisError) -> String {
+    match (cause.code(), cause.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        _ => cause.to_string(),
+    }
+}
+
+/// What `told` says without the `password`. Redis repeats the arguments of an unknown command, which may be AUTH or
+/// HELLO, and may cut them short.
+fn words(told: &str, password: Option<&SecretString>) -> String {
+    let words = told.split(", with args beginning with").next().unwrap_or_default();
+    password.map_or_else(|| words.to_owned(), |password| words.replace(password.expose_secret(), "***"))
 }
 
 impl StoreError {
     pub(crate) fn cause(&self) -> Cause {
-        if self.is_unresolved() { Cause::Name } else { Cause::Other(self.kind()) }
+        self.about
     }
 
-    /// Whether the name of the server could not be resolved.
-    fn is_unresolved(&self) -> bool {
-        // `redis` shares its source.
-        let source = self.cause.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
-        let source = source.and_then(|source| source.downcast_ref::<io::Error>()?.get_ref());
-        source.is_some_and(|source| source.is::<Unresolved>())
-    }
-
-    fn kind(&self) -> ErrorKind {
+    pub(super) fn kind(&self) -> ErrorKind {
         self.cause.kind()
     }
 
@@ -81,6 +139,9 @@ impl StoreError {
         if self.is_cluster_error() {
             return "; this Redis is in cluster mode: use a cluster of one shard that serves all slots, or turn \
                     cluster mode off";
+        }
+        if self.may_need_certificate {
+            return "; if it requires a client certificate, set REDIS_CERT_FILE and REDIS_KEY_FILE";
         }
         if self.cause.to_string().contains("SELECT is not allowed in cluster mode") {
             return "; set REDIS_DB to 0";

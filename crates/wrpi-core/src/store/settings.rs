@@ -1,11 +1,9 @@
 //! The address of the Redis store, and how to log in.
 
 use redis::ConnectionAddr;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use secrecy::SecretString;
 
+use super::Tls;
 use crate::settings::{Form, Reader};
 
 /// The address of the store, and how to log in.
@@ -25,22 +23,6 @@ pub struct Settings {
     pub tls: Tls,
 }
 
-/// Encryption of the connection, and which certificates are trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tls {
-    /// No encryption.
-    Off,
-    /// Trust the public certificate authorities.
-    WellKnown,
-    /// Trust only the given certificate authorities.
-    Private {
-        /// Their certificates, as PEM.
-        authorities: Vec<u8>,
-        /// Whether to accept a certificate for another name than the server's.
-        any_name: bool,
-    },
-}
-
 impl Settings {
     /// Reads the settings. `default_db` is the default of `REDIS_DB`.
     pub fn read(reader: &mut Reader<'_>, default_db: u16) -> Self {
@@ -52,7 +34,7 @@ impl Settings {
             db: reader.value("REDIS_DB", &default_db.to_string(), Form::number(0..=u16::MAX), db),
             user: reader.value("REDIS_USER", "", user(), "ACL user. Empty: the default user."),
             password: reader.secret("REDIS_PASS", "empty", "Password of the ACL user. Empty: none."),
-            tls: read_tls(reader),
+            tls: Tls::read(reader),
         };
         let is_named = settings.user.as_ref().is_some_and(|user| user != "default");
         if is_named && settings.password.is_none() && reader.problems() == known {
@@ -82,38 +64,4 @@ fn user() -> Form<Option<String>> {
         let is_name = !text.contains(|c: char| c.is_whitespace() || c.is_control());
         is_name.then(|| Some(text.to_owned()).filter(|text| !text.is_empty()))
     })
-}
-
-fn authorities() -> Form<Vec<u8>> {
-    Form::new("a readable PEM file of valid CA certificates", |path| {
-        let pem = std::fs::read(path).ok()?;
-        let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().ok()?;
-        let mut trusted = RootCertStore::empty();
-        certificates.into_iter().try_for_each(|certificate| trusted.add(certificate)).ok()?;
-        (!trusted.is_empty()).then_some(pem)
-    })
-}
-
-fn read_tls(reader: &mut Reader<'_>) -> Tls {
-    let is_on = reader.value("REDIS_TLS", "false", Form::switch(), "Connect over TLS.");
-    let well_known = "public certificate authorities";
-    let meaning = "PEM file of the certificate authorities to trust for Redis.";
-    let known = reader.problems();
-    let private = reader.optional("REDIS_CA_FILE", well_known, &authorities(), meaning);
-    let is_good = reader.problems() == known;
-    let meaning = "Do not check that the certificate matches `REDIS_HOST` (needed for Google's Memorystore).";
-    let any_name = reader.value("REDIS_TLS_ANY_NAME", "false", Form::switch(), meaning);
-    if any_name && private.is_none() && is_good {
-        // Anyone can get a certificate for some name from a public authority.
-        reader.refuse("REDIS_TLS_ANY_NAME", "is \"true\"", "only with REDIS_CA_FILE");
-    }
-    match (is_on, private) {
-        (true, None) => Tls::WellKnown,
-        (true, Some(authorities)) => Tls::Private { authorities, any_name },
-        (false, None) => Tls::Off,
-        (false, Some(_)) => {
-            reader.refuse("REDIS_CA_FILE", "is set", "only with REDIS_TLS=true");
-            Tls::Off
-        }
-    }
 }
