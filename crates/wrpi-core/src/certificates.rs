@@ -186,3 +186,6 @@ fn check_key(key: &SubjectPublicKeyInfo<'_>) -> Result<(), String> {
     }
     Err(format!("of the kind {algorithm}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,5 +8,6 @@ mod healthcheck;
 mod interval;
 mod once;
 mod redis_kinds;
+mod redis_login;
 mod redis_tls;
 mod settings;

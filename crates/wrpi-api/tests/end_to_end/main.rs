@@ -27,6 +27,7 @@ mod passwords;
 mod reconnect;
 mod redis_cluster;
 mod redis_kinds;
+mod redis_login;
 mod redis_tls;
 mod rest;
 mod settings;
