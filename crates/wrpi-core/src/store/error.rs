@@ -1,8 +1,6 @@
 //! Errors of the store, and what they reveal about the server.
 
-use std::error::Error;
-use std::sync::Arc;
-use std::{fmt, io};
+use std::fmt;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 use secrecy::{ExposeSecret, SecretString};
@@ -59,7 +57,7 @@ impl Server {
         let tls = handshake::explain(&cause);
         let about = if tls.is_some() {
             Cause::Tls
-        } else if inner(&cause).is_some_and(|inner| inner.is::<Unresolved>()) {
+        } else if handshake::inner(&cause).is_some_and(|inner| inner.is::<Unresolved>()) {
             Cause::Name
         } else {
             Cause::Other(cause.kind())
@@ -67,13 +65,6 @@ impl Server {
         let words = words(&tls.unwrap_or_else(|| spoken(&cause)), self.password.as_ref());
         StoreError { address: self.address.clone(), words, cause, about, may_need_certificate }
     }
-}
-
-/// The error that `redis` and `tokio` have wrapped.
-pub(super) fn inner(cause: &RedisError) -> Option<&(dyn Error + Send + Sync + 'static)> {
-    // `redis` shares its source.
-    let source = cause.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
-    source.downcast_ref::<io::Error>()?.get_ref()
 }
 
 /// What the server has said, in its own words, or why it cannot be understood.

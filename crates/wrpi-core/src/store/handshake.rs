@@ -1,10 +1,12 @@
 //! Why a TLS handshake with the store has failed. The words of `rustls` name its types, and not what to do.
 
+use std::io;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use redis::RedisError;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 
-use super::error::inner;
 use crate::certificates;
 
 /// What is wrong, and what is allowed, in one line. `None` if the error is not one of TLS or of its files.
@@ -21,6 +23,13 @@ pub(super) fn explain(error: &RedisError) -> Option<String> {
         }
         other => other.to_string(),
     })
+}
+
+/// The error that `redis` and `tokio` have wrapped.
+pub(super) fn inner(cause: &RedisError) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+    // `redis` shares its source.
+    let source = std::error::Error::source(cause)?.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()?;
+    source.downcast_ref::<io::Error>()?.get_ref()
 }
 
 fn certificate(error: &CertificateError) -> String {
