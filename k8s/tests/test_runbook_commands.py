@@ -40,6 +40,7 @@ SECTIONS = {
     "WrpiConnectionsExhausted": ("api-b http_connections 4700", PODS, SCALER),
     "WrpiCertificateExpiring": ("wrpi", "notAfter=", "api-b/api] "),
     "WrpiCertificateNearlyExpired": ("notAfter=", PODS, "api-b/api] "),
+    "WrpiLogLinesDropped": ("api-b wrpi_log_lines_dropped_total 7", "api-b/api] ", PODS),
     "WrpiWatchdog": ("prometheus-0", "alertmanager-0", "prometheusrule"),
 }
 
@@ -116,7 +117,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b"wrpi_auth_refused_total 7\\nhttp_connections 4700\\nother 1\\n")
+        self.wfile.write(b"wrpi_auth_refused_total 7\\nwrpi_log_lines_dropped_total 7\\nhttp_connections 4700\\nother 1\\n")
 server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
 print(f"Forwarding from 127.0.0.1:{server.server_port} -> 9090", flush=True)
 server.serve_forever()
@@ -180,5 +181,5 @@ def test_logs_of_a_selector_need_ignore_errors_while_a_node_is_lost(shell):
 
 def test_metrics_are_shown_for_every_pod_that_answers(shell):
     result = shell("WrpiApiDown")("k8s/show-metrics.sh")
-    assert result.returncode == 0 and result.stdout == "api-b wrpi_auth_refused_total 7\n"
+    assert result.returncode == 0 and result.stdout == "api-b wrpi_auth_refused_total 7\napi-b wrpi_log_lines_dropped_total 7\n"
     assert "api-a does not answer: error: unable to upgrade connection" in result.stderr
