@@ -2,6 +2,7 @@
 
 mod api;
 mod clock;
+mod log;
 mod network;
 mod redis;
 mod resolver;
@@ -16,7 +17,7 @@ use crate::scene::{Scene, Setup};
 pub(crate) type Fault = fn(Duration) -> Outcome;
 
 /// The faults and their names.
-pub(crate) const ALL: [(&str, Fault); 26] = [
+pub(crate) const ALL: [(&str, Fault); 27] = [
     ("none", none),
     ("Redis killed and restarted", redis::killed),
     ("Redis paused", redis::paused),
@@ -38,6 +39,7 @@ pub(crate) const ALL: [(&str, Fault); 26] = [
     ("API crowded by unauthenticated clients", api::crowded),
     ("API out of file descriptors", api::out_of_descriptors),
     ("clients that vanish", api::vanished),
+    ("log flood", log::flooded),
     ("updater killed at any instant", updater::killed),
     ("two updaters at once", updater::two_at_once),
     ("updater hung", updater::hung),
