@@ -15,6 +15,10 @@ use wrpi_core::Reading;
 
 use crate::paths::{READING, STREAM};
 
+/// The routes of probes, for [`Metrics::count_probe`].
+pub(crate) const LIVEZ: &str = "/livez";
+pub(crate) const READYZ: &str = "/readyz";
+
 /// The usual statuses of a GET of the reading. Their counters are kept, so that a request needs no look-up by label.
 const OUTCOMES: [u16; 5] = [200, 304, 401, 429, 503];
 /// Upper bounds in seconds.
@@ -24,6 +28,7 @@ const BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 pub(crate) struct Metrics {
     pub(crate) registry: Registry,
     requests: IntCounterVec,
+    probes: IntCounterVec,
     durations: HistogramVec,
     reading_outcomes: [IntCounter; OUTCOMES.len()],
     reading_duration: Histogram,
@@ -46,6 +51,7 @@ pub(crate) struct ConnectionMetrics {
     pub(crate) half_closed: IntCounter,
     pub(crate) idle: IntCounter,
     pub(crate) unacknowledged: IntCounter,
+    pub(crate) failed: IntCounter,
 }
 
 impl Metrics {
@@ -66,6 +72,13 @@ impl Metrics {
         for labels in [["GET", STREAM, "503"], ["HEAD", READING, "503"], ["HEAD", STREAM, "503"]] {
             requests.with_label_values(&labels);
         }
+        let probes = IntCounterVec::new(
+            Opts::new("wrpi_probes_total", "Answered probes by route and status."),
+            &["route", "status"],
+        )?;
+        for labels in [[LIVEZ, "200"], [READYZ, "200"], [READYZ, "503"]] {
+            probes.with_label_values(&labels);
+        }
         let durations = HistogramVec::new(
             HistogramOpts::new(
                 "http_request_duration_seconds",
@@ -79,6 +92,7 @@ impl Metrics {
             reading_outcomes: OUTCOMES.map(|code| requests.with_label_values(&["GET", READING, &code.to_string()])),
             reading_duration: durations.with_label_values(&[READING]),
             requests,
+            probes,
             durations,
             connections: IntGaugeVec::new(Opts::new("http_connections_active", "Open connections."), &["listener"])?,
             connections_refused: IntCounterVec::new(
@@ -102,8 +116,9 @@ impl Metrics {
             connections_closed: IntCounterVec::new(
                 Opts::new(
                     "http_connections_closed_total",
-                    "Connections closed because their client was gone or silent, by reason: idle, unacknowledged (the \
-                     kernel got no acknowledgment), half_closed (in favor of new ones, at the connection limit).",
+                    "Connections that ended early, by reason: idle, unacknowledged (the kernel got no acknowledgment), \
+                     half_closed (in favor of new ones, at the connection limit), error (the client broke TLS, HTTP/1 or \
+                     HTTP/2, or reset the connection).",
                 ),
                 &["listener", "reason"],
             )?,
@@ -128,8 +143,9 @@ impl Metrics {
                 option_env!("WRPI_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("unknown"),
             ])
             .set(1);
-        let collectors: [Box<dyn Collector>; 13] = [
+        let collectors: [Box<dyn Collector>; 14] = [
             Box::new(metrics.requests.clone()),
+            Box::new(metrics.probes.clone()),
             Box::new(metrics.durations.clone()),
             Box::new(metrics.connections.clone()),
             Box::new(metrics.connections_refused.clone()),
@@ -159,7 +175,13 @@ impl Metrics {
             half_closed: closed("half_closed"),
             idle: closed("idle"),
             unacknowledged: closed("unacknowledged"),
+            failed: closed("error"),
         }
+    }
+
+    /// Counts a probe of [`LIVEZ`] or [`READYZ`].
+    pub(crate) fn count_probe(&self, route: &'static str, status: StatusCode) {
+        self.probes.with_label_values(&[route, status.as_str()]).inc();
     }
 
     /// Counts a request.

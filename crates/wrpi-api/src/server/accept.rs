@@ -155,9 +155,8 @@ fn record(place: &Place, ended: Option<Result<(), BoxError>>) {
         metrics.idle.inc();
     }
     if let Some(Err(error)) = ended {
-        if is_unacknowledged(&*error) {
-            metrics.unacknowledged.inc();
-        }
+        let counter = if is_unacknowledged(&*error) { &metrics.unacknowledged } else { &metrics.failed };
+        counter.inc();
         debug!(error, "connection ended early");
     }
 }

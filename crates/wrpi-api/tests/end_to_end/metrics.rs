@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use wrpi_test::{Api, BODY, Connection, Redis, TIMESTAMP, VALUE, eventually, send};
 
+use crate::support::frames::{DATA, code_of_end, frame};
+use crate::support::https::Https;
 use crate::support::metrics::samples;
+use crate::support::socket::CONNECTIONS;
 
 #[test]
 fn has_every_metric_with_its_type() {
@@ -16,6 +19,8 @@ fn has_every_metric_with_its_type() {
         ("http_connections_active", "gauge"),
         ("http_connections_refused_total", "counter"),
         ("http_connections_evicted_total", "counter"),
+        ("http_connections_closed_total", "counter"),
+        ("wrpi_probes_total", "counter"),
         ("wrpi_value", "gauge"),
         ("wrpi_last_calculation_timestamp_seconds", "gauge"),
         ("wrpi_store_up", "gauge"),
@@ -111,6 +116,42 @@ fn counts_requests_by_labels_that_clients_cannot_invent() {
         }
     }
     assert_eq!(api.metric("wrpi_auth_failures_total"), "3");
+}
+
+#[test]
+fn counts_probes_by_route_and_status() {
+    let redis = Redis::start();
+    let api = Api::follow(&redis, &[]);
+    let probe = |target| send(&api.admin, "GET", target, &[]).status;
+    let counts = || {
+        let of = |(route, status)| api.metric(&format!(r#"wrpi_probes_total{{route="{route}",status="{status}"}}"#));
+        [("/livez", 200), ("/readyz", 200), ("/readyz", 503)].map(of)
+    };
+    assert_eq!(counts(), ["0", "0", "0"]);
+    assert_eq!([probe("/livez"), probe("/readyz"), probe("/readyz"), probe("/other")], [200, 503, 503, 404]);
+    assert_eq!(counts(), ["1", "0", "2"]);
+    redis.write(VALUE, TIMESTAMP);
+    api.serves(BODY);
+    assert_eq!(probe("/readyz"), 200);
+    assert_eq!(counts(), ["1", "1", "2"]);
+}
+
+#[test]
+fn counts_connections_that_ended_in_an_error() {
+    let https = Https::start(&[]);
+    let errors = || https.api.metric(r#"http_connections_closed_total{listener="public",reason="error"}"#);
+    let mut ended_well = https.open();
+    assert_eq!(https.get(&mut ended_well).status, 200);
+    drop(ended_well);
+    eventually(|| https.api.metric(CONNECTIONS), |active| active == "0");
+    assert_eq!(errors(), "0");
+    const PROTOCOL_ERROR: u8 = 1;
+    assert_eq!(code_of_end(https.connect_http2(), |_| frame(DATA, 0, 1, b"idle")), PROTOCOL_ERROR);
+    eventually(errors, |count| count == "1");
+    let mut not_tls = Connection::open(&https.address).unwrap();
+    not_tls.write("not TLS\r\n\r\n").unwrap();
+    not_tls.ends();
+    eventually(errors, |count| count == "2");
 }
 
 #[test]
