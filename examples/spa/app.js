@@ -1,18 +1,24 @@
 // The page: asks for the password, keeps it only in memory, and shows each new reading.
 
+import { LONGEST_PASSWORD, WrongPassword, readings } from "../../clients/js/wrpi.js";
 import { Sparkline } from "./sparkline.js";
-import { follow } from "./stream.js";
 
 const API = document.querySelector("meta[name=wrpi-api]").content;
 const STATES = {
   connecting: "Connecting…",
   live: "Live",
+  stale: "Connected, but there is no new reading.",
   throttled: "Too many wrong passwords from your address. Please wait.",
   empty: "The API is up but has no reading yet.",
   failing: "The API reports an error.",
   lost: "The connection to the API is lost.",
 };
 const WRONG = "Wrong password. Please try again.";
+const TOO_LONG = `This password is too long. A password has at most ${LONGEST_PASSWORD.toLocaleString("en")} bytes.`;
+/** An older reading is not live, in milliseconds. There should be a new one every minute. */
+const STALE = 180_000;
+/** How long "Connecting…" may hide behind "Live", in milliseconds, so that a change of replicas is not announced. */
+const BRIEFLY = 2000;
 const UNITS = [["second", 1], ["minute", 60], ["hour", 3600], ["day", 86400]];
 const relative = new Intl.RelativeTimeFormat("en");
 
@@ -20,54 +26,69 @@ const element = (id) => document.getElementById(id);
 const form = element("sign-in");
 const sparkline = new Sparkline(element("line"), element("caption"));
 
-let session = null; // The AbortController of the stream.
-let calculatedAt = null;
-let retryAt = null;
+let session = null; // The AbortController of the readings.
+let reading = null;
+let state = null;
+let stateSince = 0;
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const bytes = new TextEncoder().encode(`any:${element("password").value}`);
-  const authorization = `Basic ${btoa(String.fromCharCode(...bytes))}`;
+  element("problem").textContent = isTooLong() ? TOO_LONG : "";
+  if (isTooLong()) return;
   session?.abort();
   session = new AbortController();
-  element("problem").textContent = "";
-  follow(`${API}/v0/wrpi/stream`, authorization, session.signal, { onReading, onState });
+  reading = state = null;
+  follow(element("password").value, session.signal);
+});
+
+element("password").addEventListener("input", () => {
+  element("problem").textContent = isTooLong() ? TOO_LONG : "";
 });
 
 element("sign-out").addEventListener("click", () => signOut());
 
-function onReading(json) {
-  // JSON.parse drops trailing zeros. `source` has the original digits, in browsers that support it.
-  let digits;
-  const reading = JSON.parse(json, (key, value, context) => {
-    if (key === "latest_value") digits = context?.source ?? String(value);
-    return value;
-  });
-  calculatedAt = new Date(reading.latest_calculation_at.replace("+0000", "Z"));
-  element("value").textContent = digits;
-  sparkline.add(reading.latest_value);
-  document.title = `${digits} · WRPI`;
-  showAge();
+async function follow(password, signal) {
+  try {
+    for await (reading of readings(API, password, { signal, onState: (next) => signal.aborted || onState(next) })) {
+      element("value").textContent = reading.value;
+      sparkline.add(Number(reading.value));
+      document.title = `${reading.value} · WRPI`;
+      refresh();
+    }
+  } catch (error) {
+    if (!(error instanceof WrongPassword)) throw error;
+    if (!signal.aborted) signOut(WRONG);
+  }
 }
 
-function onState(name, wait) {
-  if (name === "denied") return signOut(WRONG);
+function onState(next) {
   // While it retries, the page keeps showing the reason.
-  if (name === "connecting" && !form.hidden) form.setAttribute("aria-busy", "true");
-  if (name === "connecting" && form.hidden) return;
-  retryAt = wait === undefined ? null : Date.now() + wait;
-  element("status").dataset.state = name;
-  element("state").textContent = STATES[name];
-  showCountdown();
-  if (name !== "connecting" && !form.hidden) {
+  if (next.name !== "connecting" || !state || state.name === "live") [state, stateSince] = [next, Date.now()];
+  else state = { ...state, retryAt: undefined };
+  if (next.name === "connecting" && !form.hidden) form.setAttribute("aria-busy", "true");
+  if (next.name !== "connecting" && !form.hidden) {
     show("reading");
     element("reading").focus();
   }
+  refresh();
+}
+
+/** Shows the state, the age and the countdown, as of now. */
+function refresh() {
+  showAge();
+  if (!state || !form.hidden) return;
+  const isBrief = state.name === "connecting" && Date.now() - stateSince < BRIEFLY;
+  const name = isBrief ? element("status").dataset.state : state.name === "live" && reading?.age > STALE ? "stale" : state.name;
+  const seconds = Math.ceil((state.retryAt - Date.now()) / 1000);
+  element("countdown").textContent = seconds > 0 ? `Trying again in ${seconds} s.` : "";
+  if (element("status").dataset.state === name) return; // Or a screen reader would repeat it.
+  element("status").dataset.state = name;
+  element("state").textContent = STATES[name];
 }
 
 function signOut(problem = "") {
   session?.abort();
-  retryAt = calculatedAt = null;
+  reading = state = null;
   sparkline.clear();
   document.title = "WRPI";
   element("value").textContent = "–";
@@ -85,21 +106,18 @@ function show(id) {
   element("password").value = "";
 }
 
+function isTooLong() {
+  return new TextEncoder().encode(element("password").value).length > LONGEST_PASSWORD;
+}
+
 function showAge() {
-  if (!calculatedAt) return;
-  const seconds = Math.max(0, Math.round((Date.now() - calculatedAt) / 1000));
-  const [unit, size] = UNITS.findLast(([, size]) => seconds >= size) ?? UNITS[0];
-  const age = seconds < 1 ? "just now" : relative.format(-Math.floor(seconds / size), unit);
+  if (!reading) return;
+  const { age, calculatedAt } = reading;
+  const seconds = Math.round(age / 1000);
+  const [unit, size] = UNITS.filter(([, size]) => seconds >= size).pop() ?? UNITS[0];
+  const ago = seconds < 1 ? "just now" : relative.format(-Math.floor(seconds / size), unit);
   const [date, time] = calculatedAt.toISOString().split(/[T.]/);
-  element("age").textContent = `Calculated ${age}, ${unit === "day" ? `on ${date}` : `at\u00a0${time}\u00a0UTC`}`;
+  element("age").textContent = `Calculated ${ago}, ${unit === "day" ? `on ${date}` : `at\u00a0${time}\u00a0UTC`}`;
 }
 
-function showCountdown() {
-  const seconds = Math.ceil((retryAt - Date.now()) / 1000);
-  element("countdown").textContent = retryAt && seconds > 0 ? `Trying again in ${seconds} s.` : "";
-}
-
-setInterval(() => {
-  showAge();
-  showCountdown();
-}, 1000);
+setInterval(refresh, 1000);

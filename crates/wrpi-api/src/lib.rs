@@ -7,6 +7,7 @@
 mod auth;
 mod certificates;
 mod connect_info;
+mod document;
 mod error;
 mod events;
 #[cfg(fuzzing)]
@@ -23,6 +24,7 @@ mod state;
 
 pub use auth::{ClientIpSource, Password, Passwords, ThrottleLimit};
 pub use certificates::Certificates;
+pub use document::Document;
 pub use middleware::cors::AllowedOrigins;
 pub use server::{Listeners, listen, serve};
 pub use settings::{AccessSettings, HttpSettings, Settings, TlsSettings};

@@ -225,7 +225,7 @@ impl AccessSettings {
                       x-forwarded-for:2 or forwarded";
         let source = Form::new(source, ClientIpSource::parse);
         let origins = "Comma-separated origins of the pages that may call the API. `*` allows all.";
-        let allowed = "*, or comma-separated origins such as https://app.example.com or http://localhost:3000";
+        let allowed = "*, or comma-separated origins such as https://app.example.com or capacitor://localhost";
         let allowed = Form::new(allowed, AllowedOrigins::parse);
         Self {
             throttle: NonZeroU32::new(burst).map(|burst| ThrottleLimit { burst, refill }),

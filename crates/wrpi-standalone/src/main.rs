@@ -31,10 +31,10 @@ async fn run(settings: Settings, log: &telemetry::Log, shutdown: impl Future<Out
     let mut tasks = Tasks::default();
     tasks.spawn("calculation", calculation::repeat(settings.interval, rand::make_rng::<rand::rngs::StdRng>(), sender));
     let listeners = Listeners::bind(&settings.http)?;
-    let url = output::print_command(&settings.curl_user, &listeners)?;
+    let (scheme, api) = output::print_command(&settings.curl_user, &listeners)?;
     let state = AppState::new(settings.passwords, settings.access, readings, log.registry()?)?;
     tokio::select! {
         served = serve(listeners, state, settings.http, tasks, shutdown) => served,
-        failed = page::serve(settings.page, &url) => failed,
+        failed = page::serve(settings.page, scheme, api) => failed,
     }
 }

@@ -1,4 +1,4 @@
-//! The settings of `wrpi-standalone`, and the URL at which to call it.
+//! The settings of `wrpi-standalone`, and the address at which to call it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -58,11 +58,11 @@ impl Settings {
     }
 }
 
-/// The base URL of the API, for clients on this host.
-pub(crate) fn url(listeners: &Listeners) -> std::io::Result<String> {
+/// The URL scheme of the API and the address at which it listens: over TLS, if that is enabled.
+pub(crate) fn endpoint(listeners: &Listeners) -> std::io::Result<(&'static str, SocketAddr)> {
     Ok(match &listeners.tls {
-        Some(tls) => format!("https://{}", reachable(tls.local_addr()?)),
-        None => format!("http://{}", reachable(listeners.public.local_addr()?)),
+        Some(tls) => ("https", tls.local_addr()?),
+        None => ("http", listeners.public.local_addr()?),
     })
 }
 

@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use wrpi_test::{Service, eventually, get, random_password, send};
+use wrpi_test::{Connection, Service, eventually, get, random_password, send};
 
 const STANDALONE: &str = env!("CARGO_BIN_EXE_wrpi-standalone");
 
@@ -62,16 +62,34 @@ fn serves_the_page_on_another_origin_and_the_page_calls_only_this_api() {
     let index = send(&page, "GET", "/", &[]);
     assert_eq!(index.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(index.body.matches("http://").count(), 2, "{}", index.body);
-    assert_eq!(index.body.matches(&format!("http://{address}\"")).count(), 2, "{}", index.body);
+    let port = address.rsplit_once(':').unwrap().1;
+    for (host, api) in [
+        (&*page, format!("http://{address}\"")),
+        ("localhost:8000", format!("http://localhost:{port}\"")),
+        ("[::1]:8000", format!("http://[::1]:{port}\"")),
+        ("192.0.2.1", format!("http://192.0.2.1:{port}\"")),
+        ("a'; script-src *", format!("http://{address}\"")),
+        ("a@b", format!("http://b:{port}\"")),
+    ] {
+        let mut connection = Connection::open(&page).unwrap();
+        connection.write(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).unwrap();
+        let index = connection.read(true).unwrap().body;
+        assert_eq!(index.matches(&api).count(), 2, "{host}: {index}");
+    }
     for (path, content_type) in [
+        ("/", "text/html; charset=utf-8"),
         ("/app.js", "text/javascript; charset=utf-8"),
-        ("/stream.js", "text/javascript; charset=utf-8"),
+        ("/clients/js/wrpi.js", "text/javascript; charset=utf-8"),
+        ("/clients/js/tabs.js", "text/javascript; charset=utf-8"),
+        ("/clients/js/time.js", "text/javascript; charset=utf-8"),
         ("/sparkline.js", "text/javascript; charset=utf-8"),
         ("/style.css", "text/css; charset=utf-8"),
         ("/icon.svg", "image/svg+xml; charset=utf-8"),
     ] {
         let file = send(&page, "GET", path, &[]);
         assert_eq!((file.status, file.header("content-type")), (200, Some(content_type)), "{path}");
+        let again = send(&page, "GET", path, &[("If-None-Match", file.header("etag").unwrap())]);
+        assert_eq!((again.status, again.body.as_str(), again.header("cache-control")), (304, "", Some("no-cache")));
     }
     assert_eq!(send(&address, "GET", "/app.js", &[]).status, 404);
 }

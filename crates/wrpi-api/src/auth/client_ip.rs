@@ -1,9 +1,17 @@
 //! The client's IP address, by which wrong passwords are counted.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Once;
 
-use http::header::FORWARDED;
+use http::header::{AUTHORIZATION, COOKIE, FORWARDED, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName};
+use tracing::warn;
+
+/// The longest value in a log line, in bytes.
+const LONGEST_LOGGED: usize = 100;
+/// Only the first request without an address is logged, of each kind: a client must not be able to fill the log.
+static MISSING: Once = Once::new();
+static UNPARSABLE: Once = Once::new();
 
 /// Where the address of a client comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,28 +19,31 @@ pub enum ClientIpSource {
     /// The peer of the connection. Correct only without a proxy in front.
     Connection,
     /// A header that the proxy in front sets, and the position of the address in it, counted from the right, starting
-    /// at 1: the client itself may have sent addresses further left. A port after the address is ignored. If there is
-    /// no address, the connection's is used. `Forwarded` is parsed as RFC 7239 defines it.
+    /// at 1: the client itself may have sent addresses further left. Quotes, brackets, a zone and a port are ignored. If
+    /// there is no address, the connection's is used. `Forwarded` is parsed as RFC 7239 defines it.
     Header(HeaderName, usize),
 }
 
 impl ClientIpSource {
     /// Parses `connection`, `HEADER` or `HEADER:POSITION`, such as `x-real-ip` or `x-forwarded-for:2`. The maximum
-    /// position is 100, since a higher one is most likely a typing error.
+    /// position is 100, since a higher one is most likely a typing error. A header that holds a secret is refused, because
+    /// values without an address are logged.
     pub fn parse(text: &str) -> Option<Self> {
         if text.eq_ignore_ascii_case("connection") {
             return Some(Self::Connection);
         }
         let (name, position) = text.split_once(':').unwrap_or((text, "1"));
         let position = position.parse().ok().filter(|position| (1..=100).contains(position))?;
-        Some(Self::Header(name.parse().ok()?, position))
+        let name: HeaderName = name.parse().ok()?;
+        (![AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(&name)).then_some(Self::Header(name, position))
     }
 
-    /// The address that identifies a client. For IPv6 it is the /64 prefix, since one client has the whole prefix.
+    /// The address that identifies a client. For IPv6 it is the /64 prefix, since one client has the whole prefix. Logs
+    /// the first request in which the header has no address.
     pub(crate) fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
         let address = match self {
             Self::Connection => None,
-            Self::Header(name, position) => nth_from_right(headers, name, *position),
+            Self::Header(name, position) => header_address(headers, name, *position),
         };
         match address.unwrap_or(peer).to_canonical() {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
@@ -41,22 +52,37 @@ impl ClientIpSource {
     }
 }
 
-fn nth_from_right(headers: &HeaderMap, name: &HeaderName, position: usize) -> Option<IpAddr> {
+fn header_address(headers: &HeaderMap, name: &HeaderName, position: usize) -> Option<IpAddr> {
+    const PROBLEM: &str = "no client address in the header that CLIENT_IP_SOURCE names; wrong passwords of all such clients \
+                           are counted together, by the address of the connection";
     // Parses bytes from the right, so that nothing that a client sends can hide what the proxy has added.
     let values = headers.get_all(name).iter().rev().map(http::HeaderValue::as_bytes);
-    if name == FORWARDED {
-        return values.flat_map(|value| rsplit(value, b',')).nth(position - 1).and_then(forwarded_for);
+    let is_forwarded = name == FORWARDED;
+    let hop = if is_forwarded {
+        values.flat_map(|value| rsplit(value, b',')).nth(position - 1)
+    } else {
+        values.flat_map(|value| value.rsplit(|byte| *byte == b',')).nth(position - 1)
+    };
+    let Some(hop) = hop else {
+        MISSING.call_once(|| warn!(header = %name, position, "{PROBLEM}"));
+        return None;
+    };
+    let address = if is_forwarded { forwarded_for(hop).and_then(address) } else { address(hop) };
+    if address.is_none() {
+        UNPARSABLE.call_once(|| {
+            let value = String::from_utf8_lossy(&hop[..hop.len().min(LONGEST_LOGGED)]);
+            warn!(header = %name, position, ?value, "{PROBLEM}");
+        });
     }
-    values.flat_map(|value| value.rsplit(|byte| *byte == b',')).nth(position - 1).and_then(address)
+    address
 }
 
-/// The address of a hop of `Forwarded` (RFC 7239): `for=192.0.2.1;proto=https`, or `for="[2001:db8::1]:4711"`.
-fn forwarded_for(hop: &[u8]) -> Option<IpAddr> {
-    let node = rsplit(hop, b';').find_map(|pair| {
+/// The node of a hop of `Forwarded` (RFC 7239): `for=192.0.2.1;proto=https`, or `for="[2001:db8::1]:4711"`.
+fn forwarded_for(hop: &[u8]) -> Option<&[u8]> {
+    rsplit(hop, b';').find_map(|pair| {
         let (name, node) = pair.trim_ascii().split_at_checked(4)?;
         name.eq_ignore_ascii_case(b"for=").then_some(node)
-    })?;
-    address(node.strip_prefix(b"\"").and_then(|node| node.strip_suffix(b"\"")).unwrap_or(node))
+    })
 }
 
 /// The parts of `text` between `separator`s outside of quotes, last one first. It scans quotes from the right, so a
@@ -76,11 +102,27 @@ fn rsplit(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Parses an address, with or without brackets and a port.
-fn address(text: &[u8]) -> Option<IpAddr> {
-    let address = std::str::from_utf8(text.trim_ascii()).ok()?;
-    let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
-    bare.parse().ok().or_else(|| address.parse::<SocketAddr>().ok().map(|address| address.ip()))
+/// Parses an address as RFC 7239 and proxies write it: perhaps in quotes or brackets, with a zone, or with a port.
+fn address(node: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(node.trim_ascii()).ok()?;
+    let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once(']')?,
+        // More than one colon: an IPv6 address without a port.
+        None => text.find(':').filter(|at| !text[at + 1..].contains(':')).map_or((text, ""), |at| text.split_at(at)),
+    };
+    let host = match host.split_once('%') {
+        Some((address, zone)) if address.contains(':') && !zone.is_empty() => address,
+        _ => host,
+    };
+    if is_port(port) { host.parse().ok() } else { None }
+}
+
+/// Whether `text` is empty, or a colon and a port, or an obfuscated port such as `:_a` (RFC 7239, section 6).
+fn is_port(text: &str) -> bool {
+    let Some(port) = text.strip_prefix(':') else { return text.is_empty() };
+    let is_obfuscated = |port: &str| port.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    port.parse::<u16>().is_ok() || port.strip_prefix('_').is_some_and(is_obfuscated)
 }
 
 #[cfg(test)]
@@ -133,6 +175,8 @@ mod tests {
             // The client sent an unclosed quote, or an escape at its end.
             ("for=\", for=192.0.2.1", "192.0.2.1"),
             ("for=\"\\, for=\"192.0.2.1\"", "192.0.2.1"),
+            ("for=\"[fe80::1%eth0]:_port\"", "fe80::"),
+            ("for=192.0.2.1:_gazonk", "192.0.2.1"),
             ("for=unknown", "127.0.0.1"),
             ("for=_hidden, for=\"_SEVKISEK\"", "127.0.0.1"),
             ("by=192.0.2.1", "127.0.0.1"),
@@ -157,6 +201,34 @@ mod tests {
     }
 
     #[test]
+    fn parses_addresses_as_proxies_write_them() {
+        for (text, wanted) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("\"192.0.2.1\"", "192.0.2.1"),
+            (" \"192.0.2.1:4711\" ", "192.0.2.1"),
+            ("192.0.2.1:_a.b-c_d", "192.0.2.1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("\"2001:db8::1\"", "2001:db8::1"),
+            ("\"[2001:db8::1]\"", "2001:db8::1"),
+            ("[2001:db8::1]:65535", "2001:db8::1"),
+            ("[2001:db8::1]:_port", "2001:db8::1"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("[fe80::1%25eth0]", "fe80::1"),
+            ("\"[fe80::1%3]:80\"", "fe80::1"),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+        ] {
+            assert_eq!(address(text.as_bytes()).map(|address| address.to_string()).as_deref(), Some(wanted), "{text}");
+        }
+        for text in "|unknown|_hidden|unix:|unix:/run/proxy.sock|\"192.0.2.1|192.0.2.1\"|\"|192.0.2|192.0.2.1%eth0|fe80::1%\
+                     |192.0.2.1:|192.0.2.1:65536|192.0.2.1:a|[2001:db8::1|[2001:db8::1]4711|[2001:db8::1]:|[]|:80|[192.0.2.1\
+                     |192.0.2.1 192.0.2.2|localhost"
+            .split('|')
+        {
+            assert_eq!(address(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
     fn rejects_invalid_header_names_and_positions() {
         for text in [
             "",
@@ -167,6 +239,9 @@ mod tests {
             "x-forwarded-for:101",
             "x-forwarded-for:-1",
             "a:b:1",
+            "authorization",
+            "Cookie:2",
+            "proxy-authorization",
         ] {
             assert_eq!(ClientIpSource::parse(text), None, "{text}");
         }

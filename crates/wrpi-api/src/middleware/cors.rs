@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ETAG, ORIGIN, RETRY_AFTER, VARY};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, DATE, ETAG, ORIGIN, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowHeaders, CorsLayer, Vary};
 use wrpi_core::settings::is_host_name;
@@ -11,7 +11,7 @@ use wrpi_core::settings::is_host_name;
 use super::request_id::X_REQUEST_ID;
 
 /// The response headers that a page may read in addition to those that browsers always allow.
-const EXPOSED: [HeaderName; 3] = [ETAG, RETRY_AFTER, X_REQUEST_ID];
+const EXPOSED: [HeaderName; 4] = [DATE, ETAG, RETRY_AFTER, X_REQUEST_ID];
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
 
 /// The origins whose pages may call the API.
@@ -65,12 +65,16 @@ pub(crate) fn preflight() -> CorsLayer {
         .vary(Vary::list([]))
 }
 
-/// Parses an origin as a browser sends it: scheme, host and port in lower case, without a default port or a path.
+/// Parses an origin as a browser sends it: scheme, host and port, without a default port or a path. For the schemes of
+/// apps, such as `capacitor` or `chrome-extension`, a browser leaves the host as it is (the URL standard's opaque hosts).
 fn parse_origin(text: &str) -> Option<HeaderValue> {
     let (scheme, authority) = text.split_once("://")?;
-    let default_port = match scheme {
-        "http" => 80,
-        "https" => 443,
+    let (default_port, is_host): (_, fn(&str) -> bool) = match scheme {
+        "http" => (Some(80), is_host),
+        "https" => (Some(443), is_host),
+        // Browsers load no pages over these, or send the origin `null`.
+        "file" | "ftp" | "ws" | "wss" => return None,
+        _ if is_scheme(scheme) => (None, is_opaque_host),
         _ => return None,
     };
     // A colon in brackets is part of the host.
@@ -79,11 +83,23 @@ fn parse_origin(text: &str) -> Option<HeaderValue> {
         _ => (authority, None),
     };
     let is_port = |text: &str| {
-        let port = text.parse::<u16>().ok().filter(|port| *port > 0 && *port != default_port);
+        let port = text.parse::<u16>().ok().filter(|port| *port > 0 && Some(*port) != default_port);
         port.is_some_and(|port| port.to_string() == text)
     };
     let is_good = is_host(host) && port.is_none_or(is_port);
     is_good.then(|| HeaderValue::from_str(text).ok())?
+}
+
+/// Whether a browser could send this scheme (RFC 3986, section 3.1, in lower case).
+fn is_scheme(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
+    text.starts_with(|c: char| c.is_ascii_lowercase()) && text.bytes().all(is_allowed)
+}
+
+/// Whether an app could have this host: a name such as `localhost`, or the id of an extension.
+fn is_opaque_host(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_allowed)
 }
 
 /// Whether a browser could send this host: a name in lower case, or an address in its shortest form.
@@ -111,6 +127,12 @@ mod tests {
             "https://xn--bcher-kva.example:65535",
             "https://my_app.example.com.",
             "http://app.example.com:443",
+            "capacitor://localhost",
+            "ionic://localhost, tauri://localhost, https://tauri.localhost",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+            "moz-extension://0a1b2c3d-4e5f-6789-abcd-ef0123456789",
+            "safari-web-extension://0A1B2C3D-4E5F-6789-ABCD-EF0123456789",
+            "com.example.app+x://app:8080",
         ] {
             assert!(AllowedOrigins::parse(text).is_some(), "{text}");
         }
@@ -118,7 +140,7 @@ mod tests {
 
     #[test]
     fn rejects_origins_that_no_browser_sends() {
-        for text in "|null|app.example.com|//app.example.com|ftp://app.example.com|https://|https:///|https://:443|https://*\
+        for text in "|null|app.example.com|//app.example.com|ftp://app.example.com|file://|file://a|ws://a|wss://a|https://|https:///|https://:443|https://*\
                      |https://*.example.com|https://app.*.com|https://app.example.com:*|https://app.example.com:\
                      |https://app.example.com:443|http://app.example.com:80|https://app.example.com:0\
                      |https://app.example.com:08443|https://app.example.com:65536|https://app.example.com:+1\
@@ -126,7 +148,10 @@ mod tests {
                      |https://App.example.com|HTTPS://app.example.com|https://bücher.example|https://a b|https://a\tb\
                      |https://app..example.com|https://.example.com|https://-app.example.com|https://300.0.2.1|https://1\
                      |https://[::1|https://::1|https://[::0:1]|https://[2001:DB8::1]|https://[::1]:|https://[::1]]|https://[a]\
-                     |https://a,|,https://a|https://a,,https://b|https://a https://b|https://a;https://b|*,https://a|**"
+                     |https://a,|,https://a|https://a,,https://b|https://a https://b|https://a;https://b|*,https://a|**\
+                     |capacitor://|capacitor:localhost|capacitor://localhost/|capacitor://localhost:|tauri://*|*://localhost\
+                     |Tauri://localhost|1a://localhost|://localhost|+a://localhost|a b://c|app://u@a|app://a:0|app://a?|app://a#\
+                     |chrome-extension://*|chrome-extension://"
             .split('|')
         {
             assert!(AllowedOrigins::parse(text).is_none(), "{text}");

@@ -12,12 +12,12 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Router;
 use axum::routing::get;
-use axum::{Json, Router};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either};
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use serde::Serialize;
@@ -26,6 +26,7 @@ use tower_layer::Layer as _;
 use tower_service::Service as _;
 
 use crate::connect_info::ConnectInfo;
+use crate::document::Document;
 use crate::error::{ApiError, METHODS};
 use crate::middleware::https::Https;
 use crate::middleware::request_id::{self, X_REQUEST_ID};
@@ -44,7 +45,7 @@ pub(crate) type ResponseFuture = Either<Ready<RouteResult>, BoxFuture<'static, R
 type RouteResult = Result<Response<Body>, Infallible>;
 
 /// The body of `GET /`.
-#[derive(Clone, Serialize)]
+#[derive(Serialize)]
 struct Index {
     routes: [&'static str; 4],
     description: &'static str,
@@ -56,11 +57,12 @@ fn router(state: Arc<AppState>) -> Router {
         description: "WRPI, the Random Price Index: a decimal between 0 and 100, recalculated about once a minute",
     };
     // All responses share the text, because a client can leave many of them unread.
-    let description = Bytes::from(DESCRIPTION.replace("\"VERSION\"", concat!('"', env!("CARGO_PKG_VERSION"), '"')));
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
+    let description = DESCRIPTION.replace("\"VERSION\"", concat!('"', env!("CARGO_PKG_VERSION"), '"'));
+    let Ok(index) = serde_json::to_vec(&index) else { unreachable!("strings") };
+    let [index, description] = [index, description.into()].map(|text| Document::new("application/json", text));
     Router::new()
-        .route(INDEX, get(async move || Json(index)))
-        .route(OPENAPI, get(async move || (headers, description)))
+        .route(INDEX, get(async move |request: HeaderMap| index.respond(&request)))
+        .route(OPENAPI, get(async move |request: HeaderMap| description.respond(&request)))
         .route(STREAM, get(stream::stream))
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)

@@ -69,6 +69,8 @@ def test_the_document_describes_exactly_the_headers_that_are_sent(state, statuse
             # The first is sent only over HTTPS, the second only with a list of allowed origins.
             assert described["headers"].keys() - sent <= {"strict-transport-security", "vary"}, (method, target)
             content_type = answer.headers.get("Content-Type", "").partition(";")[0]
-            assert "".join(described.get("content", {})) == content_type, (method, target)
+            # The description of HEAD has no content: generated clients would parse the empty body.
+            wanted = {""} if method == "HEAD" else {content_type}
+            assert {"".join(described.get("content", {}))} == wanted, (method, target)
             seen.add(answer.status_code)
     assert statuses <= seen

@@ -63,6 +63,23 @@ fn does_not_limit_guesses_if_auth_guesses_is_zero() {
     assert_eq!(api.metric("wrpi_auth_throttled_total"), "0");
 }
 
+#[test]
+fn logs_the_first_client_without_an_address_and_no_other() {
+    let (mut api, _redis) = Api::start(&[("CLIENT_IP_SOURCE", "x-forwarded-for"), ("AUTH_GUESSES", "1"), NO_REFILL]);
+    const PROBLEM: &str = "no client address in the header that CLIENT_IP_SOURCE names";
+    let long = "x".repeat(5_000);
+    for value in ["unix:", "unknown", &long, "_hidden"].repeat(5) {
+        // They share a bucket, which the request without the header in `Api::start` has used too.
+        get_with(&api, &api.password, &[("X-Forwarded-For", value)]);
+        get_with(&api, &api.password, &[]);
+    }
+    api.service.terminate();
+    assert!(api.service.wait().success());
+    let logged: Vec<_> = api.service.output().into_iter().filter(|line| line.contains(PROBLEM)).collect();
+    assert_eq!(logged.len(), 2, "{logged:?}");
+    assert!(!logged[0].contains("value") && logged[1].contains("unix:"), "{logged:?}");
+}
+
 /// A client that guesses, and then one with the password: it must wait only if it has the same address.
 #[test]
 fn takes_the_client_address_only_from_the_declared_proxy() {

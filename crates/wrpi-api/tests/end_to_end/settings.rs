@@ -14,7 +14,7 @@ const CLIENT: &str = "connection, or a header name, optionally with a position f
 const DURATION: &str = "a time from 100ms to 24h, such as 500ms, 30s (or just 30) or 5m";
 const HOST: &str = "a host name or an IP address alone, without a scheme, a port or brackets";
 const LOG: &str = "off, error, warn, info, debug or trace, optionally with module levels, such as info,wrpi_core=debug";
-const ORIGINS: &str = "*, or comma-separated origins such as https://app.example.com or http://localhost:3000";
+const ORIGINS: &str = "*, or comma-separated origins such as https://app.example.com or capacitor://localhost";
 const PAIR: &str = "PEM files of a certificate chain (X.509 version 3) and of its unencrypted key: RSA of 2048 to 4096 \
                     bits, ECDSA P-256 or P-384, or Ed25519";
 const SECRET: &str = "up to 4096 bytes of UTF-8 text without control characters";

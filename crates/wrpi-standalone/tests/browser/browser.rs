@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::prelude::*;
-use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel};
+use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel, WindowHandle};
 use wrpi_test::{PATIENCE, Service};
 
 const ARGUMENTS: [&str; 9] = [
@@ -23,7 +23,7 @@ const ARGUMENTS: [&str; 9] = [
     "--remote-debugging-pipe",
 ];
 
-/// One tab.
+/// The browser and its current tab.
 pub(crate) struct Browser(pub(crate) WebDriver);
 
 /// Runs `test` with a browser.
@@ -61,6 +61,19 @@ impl Browser {
     /// Opens `url`.
     pub(crate) async fn open(&self, url: &str) {
         self.0.goto(url).await.unwrap();
+    }
+
+    /// Opens `url` in a new tab, and switches to it.
+    pub(crate) async fn open_tab(&self, url: &str) -> WindowHandle {
+        let tab = self.0.new_tab().await.unwrap();
+        self.switch_to(&tab).await;
+        self.open(url).await;
+        tab
+    }
+
+    /// Switches to a tab.
+    pub(crate) async fn switch_to(&self, tab: &WindowHandle) {
+        self.0.switch_to_window(tab.clone()).await.unwrap();
     }
 
     /// Types `text` and Enter into the focused element.

@@ -1,6 +1,6 @@
 //! What the page shows when something fails, and that it recovers by itself.
 
-use wrpi_test::random_password;
+use wrpi_test::{Proxy, random_password};
 
 use crate::browser::browse;
 use crate::system::System;
@@ -57,6 +57,26 @@ async fn the_page_reports_and_survives_a_crash_of_the_api_and_an_empty_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_page_notices_that_the_network_became_silent_and_connects_again() {
+    let system = System::start(&[("CORS_ALLOWED_ORIGINS", "*")]).await;
+    system.write("69.420");
+    let proxy = Proxy::start(system.api.port());
+    let page = system.another_page(proxy.port()).await;
+    browse(async |browser| {
+        browser.open(&page).await;
+        browser.type_in(&system.api.password).await;
+        browser.shows("state", "Live").await;
+        proxy.silence();
+        browser.shows("state", LOST).await;
+        browser.shows("state", "Live").await;
+        system.write("1.000");
+        browser.shows("value", "1.000").await;
+        browser.has_errors(&[]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_page_waits_for_an_api_that_is_not_running_yet() {
     let mut system = System::start(&[]).await;
     system.write("69.420");
@@ -94,7 +114,7 @@ async fn after_too_many_wrong_passwords_the_page_waits_and_then_signs_in() {
 async fn a_page_on_a_disallowed_origin_gets_no_reading() {
     let system = System::start(&[]).await;
     system.write("69.420");
-    let elsewhere = system.another_page().await;
+    let elsewhere = system.another_page(system.api.port()).await;
     browse(async |browser| {
         browser.open(&elsewhere).await;
         browser.type_in(&system.api.password).await;

@@ -1,18 +1,16 @@
 //! The look of the page, at the width of a phone and of a desktop, in light and dark.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use serde_json::json;
-use wrpi_core::Timestamp;
-use wrpi_test::random_password;
+use wrpi_test::{TIMESTAMP, random_password};
 
 use crate::browser::{Browser, browse};
 use crate::system::System;
 
 /// The tests leave the screenshots here, for inspection.
 const SCREENSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/screenshots");
-const SIZES: [(&str, u32, u32); 2] = [("phone", 390, 760), ("desktop", 1100, 760)];
+const SIZES: [(&str, u32, u32); 2] = [("phone", 360, 760), ("desktop", 1100, 760)];
 const VALUES: [&str; 18] = [
     "61.204", "48.977", "52.310", "71.845", "66.020", "83.512", "79.330", "58.104", "44.690", "50.215", "38.006",
     "29.771", "47.358", "55.940", "69.182", "62.475", "74.006", "64.078",
@@ -30,14 +28,34 @@ async fn nothing_is_cut_off_at_any_width_in_either_color_scheme() {
         looks_right(&browser, "wrong").await;
         browser.type_in(&system.api.password).await;
         for value in &VALUES[1..] {
-            let now = Timestamp::new(SystemTime::now().into()).unwrap();
-            system.redis.write(value, &now.to_string());
+            system.write(value);
             browser.shows("value", value).await;
         }
         looks_right(&browser, "live").await;
+        system.redis.write(VALUES[0], TIMESTAMP);
+        browser.shows("state", "there is no new reading").await;
+        browser.shows("age", "on 2021-02-20").await;
+        looks_right(&browser, "stale").await;
         system.stop_api();
         browser.shows("state", "lost").await;
         looks_right(&browser, "lost").await;
+        system.redis.restart();
+        system.api.restart();
+        browser.shows("state", "has no reading yet").await;
+        looks_right(&browser, "empty").await;
+        system.api.service.kill();
+    })
+    .await;
+    let system = System::start(&[("AUTH_GUESSES", "1"), ("AUTH_GUESS_REFILL", "10m")]).await;
+    browse(async |browser| {
+        browser.open(&system.page).await;
+        looks_right(&browser, "start").await;
+        for _ in 0..2 {
+            browser.type_in(&random_password()).await;
+            browser.shows("main", "rong password").await;
+        }
+        browser.shows("state", "Too many wrong passwords").await;
+        looks_right(&browser, "throttled").await;
     })
     .await;
 }
@@ -50,6 +68,8 @@ async fn looks_right(browser: &Browser, name: &str) {
             let overflow = "return [...document.querySelectorAll('body *')].filter((element) => \
                             element.getBoundingClientRect().right > innerWidth + 1).map((element) => element.tagName)";
             assert_eq!(browser.evaluate(overflow).await, json!([]), "{name} on a {device}");
+            // Nothing moves, whether or not the system asks for reduced motion.
+            assert_eq!(browser.evaluate("return document.getAnimations().length").await, json!(0), "{name}");
             let file = format!("{name}-{device}-{scheme}.png");
             browser.0.screenshot(&Path::new(SCREENSHOTS).join(file)).await.unwrap();
         }

@@ -11,4 +11,5 @@ mod look;
 #[path = "../../src/page/router.rs"]
 mod router;
 mod system;
+mod tabs;
 mod updates;

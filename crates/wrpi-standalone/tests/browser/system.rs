@@ -1,7 +1,10 @@
 //! What the page needs: a Redis, the API, and an origin.
 
+use std::time::SystemTime;
+
 use tokio::net::TcpListener;
-use wrpi_test::{Api, Redis, TIMESTAMP, eventually};
+use wrpi_core::Timestamp;
+use wrpi_test::{Api, Redis, eventually};
 
 use crate::router::router;
 
@@ -19,7 +22,7 @@ impl System {
         let (listener, page) = bind().await;
         let redis = Redis::start();
         let api = Api::follow(&redis, &[&[("CORS_ALLOWED_ORIGINS", page.as_str())], more].concat());
-        serve(listener, &api);
+        serve(listener, api.port());
         Self { redis, api, page }
     }
 
@@ -29,16 +32,16 @@ impl System {
         assert!(self.api.service.wait().success());
     }
 
-    /// Serves the same page on another origin, which the API does not allow.
-    pub(crate) async fn another_page(&self) -> String {
+    /// Serves the same page on another origin, which the API does not allow by default. It calls the API at `port`.
+    pub(crate) async fn another_page(&self, port: u16) -> String {
         let (listener, page) = bind().await;
-        serve(listener, &self.api);
+        serve(listener, port);
         page
     }
 
-    /// Writes a value, as the updater does.
+    /// Writes a value that was calculated now, as the updater does.
     pub(crate) fn write(&self, value: &str) {
-        self.redis.write(value, TIMESTAMP);
+        self.redis.write(value, &Timestamp::new(SystemTime::now().into()).unwrap().to_string());
     }
 
     /// Waits until a metric of the API has the value `wanted`. A missing metric counts as 0.
@@ -59,8 +62,8 @@ async fn bind() -> (TcpListener, String) {
     (listener, origin)
 }
 
-/// Serves the page, which calls `api`.
-fn serve(listener: TcpListener, api: &Api) {
-    let router = router(&format!("http://{}", api.address));
+/// Serves the page, which calls the API at `port`.
+fn serve(listener: TcpListener, port: u16) {
+    let router = router("http", ([127, 0, 0, 1], port).into());
     tokio::spawn(async move { axum::serve(listener, router).await });
 }

@@ -19,7 +19,7 @@ async fn the_keyboard_alone_suffices_to_sign_in_and_out() {
         browser.type_in(&system.api.password).await;
         browser.shows("value", "69.420").await;
         browser.shows("state", "Live").await;
-        browser.shows("age", "on 2021-02-20").await;
+        browser.shows("age", "Calculated ").await;
         system.counts(PREFLIGHTS, "1");
         system.counts(STREAMS, "1");
         system.counts("wrpi_streams_active", "1");
@@ -53,6 +53,24 @@ async fn a_wrong_password_shows_a_message_and_no_dialog() {
         browser.has_errors(&[]).await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_no_api_has_is_refused_without_a_request() {
+    let system = System::start(&[]).await;
+    browse(async |browser| {
+        browser.open(&system.page).await;
+        for length in [4_097, 20_000, 200_000] {
+            let paste =
+                format!("const field = document.getElementById('password'); field.value = 'a'.repeat({length})");
+            browser.evaluate(&paste).await;
+            browser.type_in("").await;
+            browser.shows("problem", "at most 4,096 bytes").await;
+        }
+        browser.has_errors(&[]).await;
+    })
+    .await;
+    system.counts(PREFLIGHTS, "0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
