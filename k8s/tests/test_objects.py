@@ -200,11 +200,8 @@ def test_an_update_ends_before_the_next_begins(objects):
     (deadline,) = (env["value"] for env in container["env"] if env["name"] == "UPDATE_DEADLINE")
     # UPDATE_DEADLINE limits the update, activeDeadlineSeconds limits the Job including scheduling and image pulls.
     assert int(deadline.removesuffix("s")) + pod["terminationGracePeriodSeconds"] < 60
-    if "overlays/gke" in objects.chosen:
-        assert 120 + int(deadline.removesuffix("s")) < job["activeDeadlineSeconds"]  # Autopilot may start a node first
-    else:
-        assert int(deadline.removesuffix("s")) < job["activeDeadlineSeconds"]
-        assert job["activeDeadlineSeconds"] + pod["terminationGracePeriodSeconds"] < 60
+    assert int(deadline.removesuffix("s")) < job["activeDeadlineSeconds"]
+    assert job["activeDeadlineSeconds"] + pod["terminationGracePeriodSeconds"] < 60
 
 
 def test_nothing_new_waits_for_a_pod_on_a_lost_node(objects):
