@@ -18,6 +18,8 @@ class Relay:
 
     def __init__(self, server):
         self.connections = []
+        self._clear = threading.Event()
+        self._clear.set()
         self._server = server
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -32,7 +34,15 @@ class Relay:
             server, kept = socket.create_connection(self._server), Connection()
             self.connections.append(kept)
             for source, target, bytes_ in [(client, server, kept.asked), (server, client, kept.answered)]:
-                threading.Thread(target=_pump, args=(source, target, bytes_), daemon=True).start()
+                threading.Thread(target=_pump, args=(source, target, bytes_, self._clear), daemon=True).start()
+
+    def hold(self):
+        """Delays all bytes until `release`: to both sides the network is silent."""
+        self._clear.clear()
+
+    def release(self):
+        """Lets the delayed bytes pass."""
+        self._clear.set()
 
     def close(self):
         """Stops accepting connections."""
@@ -40,10 +50,11 @@ class Relay:
         self._listener.close()
 
 
-def _pump(source, target, kept):
+def _pump(source, target, kept, clear):
     """Forwards and records bytes from `source` until one side closes."""
     try:
         while chunk := source.recv(65536):
+            clear.wait()
             kept += chunk
             target.sendall(chunk)
         target.shutdown(socket.SHUT_WR)
