@@ -40,8 +40,8 @@ test: redis-server openssl ## run all tests of the crates, against real redis-se
 ## For testers and developers
 
 # Each target installs the programs that it needs. This list installs them all with one call of apt-get.
-PROGRAMS = chromium chromium-driver dnsmasq-base haproxy iproute2 libfaketime nghttp2-client nginx-light nodejs openssl \
-	prometheus prometheus-alertmanager python3-venv redis-server shellcheck valgrind zsh
+PROGRAMS = apache2-bin caddy chromium chromium-driver dnsmasq-base haproxy iproute2 libfaketime lighttpd nghttp2-client \
+	nginx-light node-typescript nodejs openssl prometheus prometheus-alertmanager python3-venv redis-server shellcheck valgrind zsh
 
 .PHONY: programs
 programs: ## install all missing programs that the tests need, on Debian or Ubuntu
@@ -49,11 +49,12 @@ programs: ## install all missing programs that the tests need, on Debian or Ubun
 	@$(MAKE) --no-print-directory target/pip/ready
 
 .PHONY: lint
-lint: shellcheck target/lint-tools/ready ## check formatting, versions, imports, clippy, rustdoc, hadolint and shellcheck; warnings are errors
+lint: shellcheck typescript target/lint-tools/ready ## check formatting, versions, imports, types of clients/js, clippy, rustdoc, hadolint and shellcheck; warnings are errors
 	$(CARGO) fmt --all -- --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -- --check
 	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null # its lock file is current
 	.ci/version
+	tsc --checkJs --noEmit --strict --target es2022 --moduleResolution node --lib es2022,dom,dom.iterable clients/js/wrpi.js
 	.ci/imports
 	python3 .ci/test_imports.py
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
@@ -63,7 +64,7 @@ lint: shellcheck target/lint-tools/ready ## check formatting, versions, imports,
 	shellcheck --external-sources --check-sourced $$(git grep -lE '^#!/.*sh$$')
 
 .PHONY: api-test
-api-test: nginx haproxy node h2load openssl target/api-tools/ready ## test the API with schemathesis, several HTTP clients, and proxies in front of it
+api-test: nginx haproxy apache lighttpd caddy chromium node h2load openssl target/api-tools/ready ## test the API with schemathesis, several HTTP clients, and proxies in front of it
 	$(BUILD)
 	$(PYTHON_CACHE) target/api-tools/bin/pytest crates/wrpi-api/tests/clients
 
@@ -236,11 +237,15 @@ sbom: ## write CycloneDX SBOMs of all binaries to target/sbom
 # Programs and tools, installed if they are missing
 
 .PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy wrk valgrind libfaketime chromium prometheus \
-	dnsmasq iproute2 zsh node h2load openssl
-redis-server shellcheck docker-compose python3-venv haproxy wrk valgrind libfaketime iproute2 zsh openssl:
+	dnsmasq iproute2 zsh node h2load openssl apache lighttpd caddy typescript
+redis-server shellcheck docker-compose python3-venv haproxy lighttpd caddy wrk valgrind libfaketime iproute2 zsh openssl:
 	@.ci/install-programs $@
 nginx:
 	@.ci/install-programs nginx-light
+apache:
+	@.ci/install-programs apache2-bin
+typescript:
+	@.ci/install-programs node-typescript
 node:
 	@.ci/install-programs nodejs
 h2load:

@@ -115,3 +115,14 @@ def test_h2load_has_no_failures(https, streams):
 def test_curl_is_answered_if_it_offers_only_http_1_0(https):
     command = ["curl", "--silent", "--fail", "--insecure", "--http1.0", "--max-time", "20", "--user", f"any:{https.password}"]
     assert b"latest_value" in subprocess.run([*command, f"https://{https.tls}/v0/wrpi"], check=True, capture_output=True).stdout
+
+
+def test_a_head_that_is_too_long_gets_431_and_the_connection_stays_open(https):
+    curl = ["curl", "--silent", "--insecure", "--http2", "--output", "/dev/null", "--write-out", "%{http_code} %{num_connects}\n"]
+    url = f"https://{https.tls}/v0/wrpi"
+    requests = [["--header", f"X: {'a' * length}", "--user", f"any:{https.password}", url] for length in (20_000, 15_000)]
+    many = [part for n in range(300) for part in ("--header", f"x-{n}: a")]
+    requests.append([*many, "--user", f"any:{https.password}", url])
+    rest = [part for request in requests[1:] for part in ("--next", *curl[1:], *request)]
+    printed = subprocess.run([*curl, *requests[0], *rest], check=True, capture_output=True, text=True, timeout=20).stdout
+    assert printed.split("\n")[:3] == ["431 1", "200 0", "200 0"]
