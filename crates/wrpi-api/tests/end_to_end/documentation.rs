@@ -26,3 +26,24 @@ fn names_only_tests_that_exist() {
         }
     }
 }
+
+/// The client's constant is the only place that decides when a silent stream is lost.
+#[test]
+fn names_the_silence_of_the_client_everywhere() {
+    let read = |name: &str| read_to_string(format!("{}/../../{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let source = read("clients/js/time.js");
+    let constant = source.lines().find_map(|line| line.strip_prefix("export const SILENCE = ")?.strip_suffix("_000;"));
+    let seconds = constant.unwrap();
+    for (page, sentence) in [
+        (
+            "crates/wrpi-api/src/routes/openapi.json",
+            format!("After {seconds} seconds without any data, the connection is lost"),
+        ),
+        ("docs/api.md", format!("After {seconds} seconds without any data, the connection is lost")),
+        ("docs/clients.md", format!("After {seconds} seconds of silence on a stream")),
+        ("docs/clients.md", format!("timeout={seconds}) as response:  # {seconds} s of silence: lost")),
+        ("docs/clients.md", format!("A connection without data for {seconds} s is lost")),
+    ] {
+        assert!(read(page).contains(&sentence), "{page}: {sentence}");
+    }
+}
