@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_errors_are_parsed(call, method, path, status, request):
     fixture, prefix, headers, has_password, code = ERRORS[status]
     service = request.getfixturevalue(fixture)
     if status == 429:
-        httpx.get(f"{service.url}/v0/wrpi", auth=("any", "a guess"))
+        httpx.get(f"{service.url}/v0/wrpi", auth=("any", secrets.token_hex(8)))
     got, body = call(service, prefix, headers, has_password, method, path)
     assert got == status
     assert body is None if method == "head" else body["error_code"] == code
