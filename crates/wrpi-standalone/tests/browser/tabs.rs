@@ -74,7 +74,7 @@ async fn a_tab_that_is_frozen_or_silent_hands_the_stream_to_another() {
         // To the other tabs, this is like a tab that the browser suspends without an event. It keeps its lock and its stream.
         browser.switch_to(&silent).await;
         browser.evaluate("BroadcastChannel.prototype.postMessage = () => {}").await;
-        browser.all_show(&[last.clone()], &system, "2.000").await;
+        browser.all_show(std::slice::from_ref(&last), &system, "2.000").await;
         system.counts(STREAMS, "1");
 
         browser.switch_to(&frozen).await;
