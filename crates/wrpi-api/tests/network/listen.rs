@@ -12,3 +12,15 @@ fn accepts_ipv4_on_the_unspecified_ipv6_address_whatever_the_host_says() {
     api.becomes_ready();
     assert_eq!(get(&format!("127.0.0.1:{}", api.port()), "/v0/wrpi", &api.password).body, BODY);
 }
+
+/// Not in `make test`: containers often have no IPv6 address.
+#[test]
+fn an_admin_listener_for_ipv4_is_not_on_the_address_of_a_public_one_for_ipv6() {
+    let _network = Network::enter();
+    let redis = Redis::start();
+    let mut api = Api::follow(&redis, &[("LISTEN_ADDR", "[::1]:0"), ("ADMIN_ADDR", "0.0.0.0:0")]);
+    api.service.terminate();
+    assert!(api.service.wait().success());
+    let warning = "the admin listener is on a public listener's address; block its port for clients";
+    assert_eq!(api.service.count_logged(warning), 0);
+}
