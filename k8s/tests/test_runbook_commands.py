@@ -20,7 +20,7 @@ UNREACHABLE = 500, 'Get "https://192.0.2.1:10250/containerLogs": dial tcp 192.0.
 WAITING = 400, 'container "redis" in pod "redis-b" is waiting to start: PodInitializing'
 PODS, EVENTS, SCALER = "api-b ", "FailedScheduling", "Metrics:"
 
-# What the output of each command must contain: the sign that leads to the cause.
+# What the output of each command must contain: the sign of the cause.
 SECTIONS = {
     "A node is lost": ("node-a", "redis-b", EVENTS),
     "WrpiAvailabilityBurnFast": ("api-b/api] ", PODS, "REVISION"),

@@ -35,7 +35,7 @@ fn stores_a_reading_over_tls_with_the_documented_certificates() {
 fn presents_a_client_certificate_to_a_redis_that_requires_one() {
     let certificates = documented();
     let (authority, pair) = (certificates.read("ca.crt"), certificates.pair("redis"));
-    // Redis requires certificates unless it is told not to.
+    // Redis requires certificates by default.
     let redis = Redis::start_tls_with(&authority, &pair, &[]);
     let (chain, key) = (certificates.path("wrpi.crt"), certificates.path("wrpi.key"));
     let client = [("REDIS_CERT_FILE", &*chain), ("REDIS_KEY_FILE", &key)];

@@ -22,16 +22,6 @@ const SECRET_FILE: &str =
     "a file of up to 4096 bytes of UTF-8 text without control characters, except one trailing newline";
 
 #[test]
-fn runs_tasks_on_as_many_threads_as_set() {
-    for threads in [1, 3] {
-        let (api, _redis) = Api::start(&[("TOKIO_WORKER_THREADS", &threads.to_string())]);
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", api.service.id())).unwrap();
-        let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
-        assert_eq!(names.filter(|name| name.starts_with("tokio-")).count(), threads);
-    }
-}
-
-#[test]
 fn refuses_invalid_values_of_every_variable() {
     let mut tried = BTreeSet::new();
     for (name, values, allowed) in [
