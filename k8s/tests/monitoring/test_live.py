@@ -99,10 +99,11 @@ def test_one_cause_sends_one_page_and_its_resolution(stack):
     eventually("two pods serve", lambda: stack.query("count(wrpi_value) == 2"))
     assert {sent[1] for sent in receiver.notifications} == {"WrpiWatchdog"}, "a healthy system sends no alert"
 
-    # The updater stopped 290 seconds ago.
+    # The updater stopped 240 seconds ago: early enough for the ticket, and too late for the page, which would inhibit it.
     stack.processes["updater"].kill()
-    stack.age_reading(290)
+    stack.age_reading(240)
     receiver.wait_for("tickets", "WrpiUpdaterFailing")
+    stack.age_reading(290)
     description = receiver.wait_for("pages", "WrpiIndexStale")
     assert re.match(r"Users see a reading that is 5m \d+s old; a new one is due every minute\.", description)
     eventually("the page inhibits the ticket", lambda: stack.alerts().get("WrpiUpdaterFailing") == {"WrpiIndexStale"})
