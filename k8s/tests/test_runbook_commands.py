@@ -173,10 +173,10 @@ def test_each_command_shows_the_sign_that_it_is_for(shell, heading):
 
 
 def test_logs_of_a_selector_need_ignore_errors_while_a_node_is_lost(shell):
-    """If kubectl changes this, the flag can go."""
+    """If kubectl changes this, the flag can go. Without it, kubectl asks the pods in random order and stops at the first error."""
     (line,) = (line for line in commands("WrpiApiDown") if " logs " in line)
     result = shell("WrpiApiDown")(line.replace(" --ignore-errors", ""))
-    assert result.returncode != 0 and result.stdout == "" and "i/o timeout" in result.stderr
+    assert result.returncode != 0 and "i/o timeout" in result.stderr
 
 
 def test_metrics_are_shown_for_every_pod_that_answers(shell):

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -139,7 +140,8 @@ impl Connection {
     ///
     /// When it stays open for longer than [`PATIENCE`].
     pub fn ends(&mut self) {
-        loop {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
             let length = match self.0.fill_buf() {
                 Ok(bytes) => bytes.len(),
                 Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof) => 0,
@@ -150,6 +152,7 @@ impl Connection {
             }
             self.0.consume(length);
         }
+        panic!("the connection stays open and sends");
     }
 
     /// Whether an idle connection is known to have ended. Always `false` for a connection that was not made by
