@@ -91,6 +91,15 @@ soak: redis-server ## run the long forms: floods of 8 seconds, and faults of 30 
 	FLOOD_SECONDS=$${FLOOD_SECONDS:-8} $(CARGO) test --locked --workspace --test end_to_end floods::
 	FAULT_SECONDS=$${FAULT_SECONDS:-30} $(MAKE) faults
 
+SHARD ?= 0/10
+# A debug build of cargo-mutants takes a minute. It copies the repository, so the checkout may change meanwhile.
+MUTANTS = PATH="$(CURDIR)/target/cargo-tools/bin:$$PATH" CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) mutants --config .ci/mutants.toml --output target
+
+.PHONY: mutants
+mutants: redis-server openssl target/cargo-tools/ready ## change the code in many ways and list what no test notices: SHARD=0/10 to 9/10 (hours), or SINCE=main
+	@$(call cargo-tool,cargo-mutants,27.1.0)
+	$(if $(SINCE),git diff $(SINCE) >target/since.diff && $(MUTANTS) --in-diff target/since.diff,$(MUTANTS) --shard $(SHARD))
+
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
