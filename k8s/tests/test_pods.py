@@ -78,6 +78,16 @@ def test_no_pod_gets_service_variables(objects):
         assert template["spec"]["enableServiceLinks"] is False, name
 
 
+def test_own_containers_log_in_the_format_of_the_platform(objects):
+    """Cloud Logging would take every line of standard error for an error."""
+    expected = "google" if "components/gke" in objects.chosen else None
+    formats = {
+        container["name"]: {env["name"]: env.get("value") for env in container["env"]}.get("LOG_FORMAT")
+        for _, _, container in objects.containers() if re.search(r"(^|/)wrpi-[\w-]+[:@]", container["image"])
+    }
+    assert formats == {"api": expected, "updater": expected}
+
+
 def test_every_object_is_labelled_and_in_the_namespace(objects):
     for found in objects:
         metadata = found["metadata"]

@@ -3,6 +3,7 @@
 
 mod dropped;
 mod filter;
+mod google;
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -33,6 +34,8 @@ pub enum Format {
     Text,
     /// One JSON object per line.
     Json,
+    /// One JSON object per line, for Google's Cloud Logging.
+    Google,
 }
 
 /// The format of the log, and which events it contains.
@@ -45,9 +48,10 @@ pub struct Settings {
 impl Settings {
     /// Reads the settings.
     pub fn read(reader: &mut Reader<'_>) -> Self {
-        let format = Form::choice(&[("json", Format::Json), ("text", Format::Text)]);
+        let format = Form::choice(&[("google", Format::Google), ("json", Format::Json), ("text", Format::Text)]);
         let unset = "text on a terminal, else JSON";
-        let format = reader.optional("LOG_FORMAT", unset, &format, "Format of the log on standard error.");
+        let meaning = "Format of the log on standard error: `text`, `json`, or `google` for Google's Cloud Logging.";
+        let format = reader.optional("LOG_FORMAT", unset, &format, meaning);
         let default = if std::io::stderr().is_terminal() { Format::Text } else { Format::Json };
         let meaning = "Log level, optionally with other levels for single modules (`warn,wrpi_core=debug`). \
                        Libraries log only if you name them (`info,h2=warn`).";
@@ -65,6 +69,7 @@ impl Settings {
         let layer = fmt::layer().with_writer(writer);
         let layer = match self.format {
             Format::Text => layer.with_ansi(std::io::stderr().is_terminal()).boxed(),
+            Format::Google => layer.event_format(google::Google).boxed(),
             Format::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
         };
         let _already_started = tracing_subscriber::registry().with(layer.with_filter(self.filter.clone())).try_init();

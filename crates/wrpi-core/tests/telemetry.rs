@@ -5,8 +5,9 @@
 use std::io::pipe;
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
-use tracing::info;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use tracing::{debug, error, info, trace, warn};
 use wrpi_core::{settings, telemetry};
 use wrpi_test::eventually;
 
@@ -15,16 +16,26 @@ const LINES: &str = "TEST_LINES";
 
 /// A process that logs `lines` lines, of which a panic logs the last, and fails.
 fn process(lines: usize) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "writes_queued_lines_at_the_end_and_logs_a_panic_as_one_line", "--nocapture"]);
-    command.env_clear().env(LINES, lines.to_string()).stdin(Stdio::null());
+    let mut command = this_binary("writes_queued_lines_at_the_end_and_logs_a_panic_as_one_line");
+    command.env(LINES, lines.to_string());
     command
+}
+
+/// This binary, running one test without the settings of its caller.
+fn this_binary(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn start_log() -> telemetry::Log {
+    let variables = |name: &str| std::env::var_os(name);
+    settings::load(&variables, |reader| Some(telemetry::Settings::read(reader))).unwrap().init()
 }
 
 /// The work of that process.
 fn log_and_exit(lines: &str) -> ! {
-    let settings = settings::load(&|_| None, |reader| Some(telemetry::Settings::read(reader)));
-    let log = settings.unwrap().init();
+    let log = start_log();
     for line in 1..lines.parse().unwrap() {
         info!(target: "wrpi_test", line, "a line");
     }
@@ -62,4 +73,37 @@ fn a_process_ends_if_its_log_is_not_read_or_cannot_be_read() {
         let status = eventually(|| process.try_wait().unwrap(), Option::is_some);
         assert_eq!(status.unwrap().code(), Some(7), "{is_open}");
     }
+}
+
+#[test]
+fn names_severity_time_and_labels_as_cloud_logging_does() {
+    if std::env::var("LOG_FORMAT").is_ok() {
+        let log = start_log();
+        trace!(target: "wrpi_test", severity = "forged", time = "forged", target = "forged", "trace");
+        debug!(target: "wrpi_test", request_id = "a1", count = 3, "debug");
+        info!(target: "wrpi_test", request_id = None::<&str>, "info");
+        warn!(target: "wrpi_test", "two\nlines");
+        error!(target: "wrpi_test", error = "\"quoted\"", "error");
+        let _code = log.end(Ok::<_, String>(()));
+        return;
+    }
+    let mut process = this_binary("names_severity_time_and_labels_as_cloud_logging_does");
+    let output = process.env("LOG_FORMAT", "google").env("RUST_LOG", "wrpi_test=trace").output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    let mut entries: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for entry in &mut entries {
+        let time = entry.as_object_mut().unwrap().remove("time").unwrap();
+        let age = Utc::now() - DateTime::parse_from_rfc3339(time.as_str().unwrap()).unwrap().to_utc();
+        assert!((0..60).contains(&age.num_seconds()), "{time}");
+    }
+    let target = "wrpi_test";
+    let labels = "logging.googleapis.com/labels";
+    let expected = [
+        json!({"severity": "DEBUG", "message": "trace", "target": target}),
+        json!({"severity": "DEBUG", "message": "debug", "target": target, "count": 3, labels: {"request_id": "a1"}}),
+        json!({"severity": "INFO", "message": "info", "target": target}),
+        json!({"severity": "WARNING", "message": "two\nlines", "target": target}),
+        json!({"severity": "ERROR", "message": "error", "target": target, "error": "\"quoted\""}),
+    ];
+    assert_eq!(entries, expected);
 }

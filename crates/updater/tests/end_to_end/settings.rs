@@ -21,7 +21,7 @@ fn refuses_invalid_values() {
         ("REDIS_TLS_ANY_NAME", "true", "only with REDIS_CA_FILE"),
         ("UPDATE_DEADLINE", "soon", durations),
         ("UPDATE_INTERVAL", "0s", durations),
-        ("LOG_FORMAT", "JSON", "json or text"),
+        ("LOG_FORMAT", "JSON", "google, json or text"),
         ("RUST_LOG", "inof", levels),
     ] {
         let line = format!("{name} is {value:?}; allowed: {allowed}");

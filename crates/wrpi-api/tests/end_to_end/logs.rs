@@ -65,6 +65,17 @@ fn warns_only_about_requests_that_fail_on_the_server() {
 }
 
 #[test]
+fn logs_requests_for_cloud_logging_with_the_id_as_a_label() {
+    let redis = Redis::start();
+    let mut api = Api::follow(&redis, &[("LOG_FORMAT", "google")]);
+    assert_eq!(api.send("GET", "/v0/wrpi", &[("X-Request-Id", "a1b2")]).status, 503);
+    let entry = api.service.logged("request failed");
+    assert_eq!((&entry["severity"], &entry["status"]), (&"WARNING".into(), &503.into()));
+    assert_eq!(entry["logging.googleapis.com/labels"]["request_id"], "a1b2");
+    assert_eq!(api.service.logged("listening")["severity"], "INFO");
+}
+
+#[test]
 fn writes_one_json_object_per_line_for_any_input() {
     let (mut api, redis) = Api::start(&[("RUST_LOG", "trace")]);
     redis.write("rubbish\n{\"message\":\"forged\"}", TIMESTAMP);

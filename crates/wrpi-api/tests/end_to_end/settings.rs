@@ -51,7 +51,7 @@ fn refuses_invalid_values_of_every_variable() {
         ("CLIENT_IP_SOURCE", &["", "x-forwarded-for:0"], CLIENT),
         ("CORS_ALLOWED_ORIGINS", &["", "https://app.example.com/"], ORIGINS),
         ("TOKIO_WORKER_THREADS", &["", "0", "many", "1025"], "a number from 1 to 1024"),
-        ("LOG_FORMAT", &["xml", "JSON", ""], "json or text"),
+        ("LOG_FORMAT", &["xml", "JSON", ""], "google, json or text"),
         ("RUST_LOG", &["", "inof"], LOG),
         ("REDIS_PASS", &[], SECRET),
         ("REDIS_PASS_FILE", &[], SECRET_FILE),

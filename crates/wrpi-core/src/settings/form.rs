@@ -26,7 +26,8 @@ impl<T> Form<T> {
     where
         T: Copy,
     {
-        let allowed = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ");
+        let names = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+        let allowed = names.rsplit_once(", ").map(|(others, last)| format!("{others} or {last}")).unwrap_or(names);
         Self::new(allowed, |text| words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value))
     }
 
