@@ -9,15 +9,13 @@ said=$(mktemp)
 forward=
 trap 'kill $forward 2>/dev/null || :; rm -f "$said"' EXIT
 
-# Prints the local port as soon as kubectl forwards it. Waits up to ten seconds, or until kubectl has failed.
-local_port() {
+# Sets port as soon as kubectl forwards one. Waits up to ten seconds, or until kubectl has failed. Not for $(…): kubectl would
+# not be a child of that shell, and dash would see it as alive.
+find_port() {
   for _ in $(seq 50); do
     port=$(sed -n 's/^Forwarding from 127\.0\.0\.1:\([0-9]*\) .*/\1/p' "$said")
-    if [ "$port" ]; then
-      echo "$port"
-      return
-    fi
-    kill -0 "$forward" 2>/dev/null || return
+    [ -z "$port" ] || return 0
+    kill -0 "$forward" 2>/dev/null || return 0
     sleep 0.2
   done
 }
@@ -25,7 +23,7 @@ local_port() {
 for pod in $($kubectl get pods --selector=app.kubernetes.io/component=api --output=name); do
   $kubectl port-forward "$pod" :9090 >"$said" 2>&1 &
   forward=$!
-  port=$(local_port)
+  find_port
   if [ "$port" ] && metrics=$(curl --silent --show-error --max-time 10 "http://127.0.0.1:$port/metrics" 2>>"$said"); then
     printf '%s\n' "$metrics" | grep -E "$pattern" | sed "s|^|${pod#pod/} |" || :
   else

@@ -179,7 +179,8 @@ def test_logs_of_a_selector_need_ignore_errors_while_a_node_is_lost(shell):
     assert result.returncode != 0 and "i/o timeout" in result.stderr
 
 
-def test_metrics_are_shown_for_every_pod_that_answers(shell):
-    result = shell("WrpiApiDown")("k8s/show-metrics.sh")
+@pytest.mark.parametrize("sh", ["", "bash --posix "], ids=["sh", "bash as sh, as on macOS"])
+def test_metrics_are_shown_for_every_pod_that_answers(shell, sh):
+    result = shell("WrpiApiDown")(f"{sh}k8s/show-metrics.sh")
     assert result.returncode == 0 and result.stdout == "api-b wrpi_auth_refused_total 7\napi-b wrpi_log_lines_dropped_total 7\n"
     assert "api-a does not answer: error: unable to upgrade connection" in result.stderr
