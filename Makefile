@@ -54,7 +54,7 @@ lint: shellcheck typescript target/lint-tools/ready ## check formatting, version
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -- --check
 	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null # its lock file is current
 	.ci/version
-	tsc --checkJs --noEmit --strict --target es2022 --moduleResolution node --lib es2022,dom,dom.iterable clients/js/wrpi.js
+	tsc --checkJs --noEmit --strict --target es2022 --moduleResolution node --lib es2022,dom,dom.iterable clients/js/test/consumer.ts
 	.ci/imports
 	python3 .ci/test_imports.py
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
@@ -66,6 +66,7 @@ lint: shellcheck typescript target/lint-tools/ready ## check formatting, version
 .PHONY: api-test
 api-test: nginx haproxy apache lighttpd caddy chromium node h2load openssl target/api-tools/ready ## test the API with schemathesis, several HTTP clients, and proxies in front of it
 	$(BUILD)
+	node --test clients/js/test/scripted.js
 	$(PYTHON_CACHE) target/api-tools/bin/pytest crates/wrpi-api/tests/clients
 
 # Where GitHub's runners, Ubuntu's package and its snap have the driver.

@@ -20,13 +20,15 @@ const SIGN_OF_LIFE = 5000;
  */
 export async function sharingName(url, secret) {
   try {
-    if (typeof document !== "object" || !navigator.locks || !BroadcastChannel) return null;
+    if (typeof document !== "object" || !navigator.locks) return null;
+    new BroadcastChannel("wrpi").close();
     const key = await crypto.subtle.importKey("raw", secret, "PBKDF2", false, ["deriveBits"]);
-    const salt = new TextEncoder().encode(`wrpi ${url}`);
+    // Increase the number whenever the messages change: tabs can have different versions of this module.
+    const salt = new TextEncoder().encode(`wrpi 1 ${url}`);
     const bits = await crypto.subtle.deriveBits({ name: "PBKDF2", hash: "SHA-256", salt, iterations: 100_000 }, key, 256);
     return `wrpi-${[...new Uint8Array(bits)].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
   } catch {
-    return null; // Over plain HTTP, or in a page without storage.
+    return null; // Over plain HTTP, in an old browser, or in a page that may not store.
   }
 }
 
@@ -69,7 +71,8 @@ export async function shared(client, name, signal) {
   };
   channel.onmessage = ({ data }) => {
     if (data === "ask") return client.changed();
-    if (data.known.term < client.known.term) return; // From a tab that was frozen and does not know it yet.
+    // From a tab that was frozen and does not know it yet, or from another script.
+    if (!(data?.known?.term >= client.known.term)) return;
     if (isLeader && data.known.term > client.known.term) return turn.abort();
     if (isLeader) return;
     quiet = stopwatch();

@@ -13,6 +13,13 @@ export function stopwatch(already = 0) {
   return () => already + Math.max(Date.now() - wall, performance.now() - steady);
 }
 
+/** Starts to watch the clocks. The result returns by how many milliseconds they disagree since then. */
+export function clockJump() {
+  const difference = () => Date.now() - performance.now();
+  const before = difference();
+  return () => Math.abs(difference() - before);
+}
+
 /**
  * Waits for `milliseconds`, or until `signal` aborts or the page gets one of the `events`. Never fails.
  * @param {number} milliseconds @param {AbortSignal} signal @param {string[]} [events]
@@ -22,18 +29,29 @@ export function pause(milliseconds, signal, events = []) {
   if (signal.aborted || milliseconds <= 0) return Promise.resolve();
   return new Promise((resolve) => {
     const elapsed = stopwatch();
-    const targets = typeof document === "object" ? [window, document] : [];
     // Not one long timer: it would be late after the machine has slept, and cannot be longer than 24 days.
     const timer = setInterval(() => elapsed() >= milliseconds && done(), Math.min(milliseconds, 500));
+    const unlisten = listen(events, done);
     function done() {
       clearInterval(timer);
       signal.removeEventListener("abort", done);
-      for (const target of targets) for (const event of events) target.removeEventListener(event, done);
+      unlisten();
       resolve();
     }
     signal.addEventListener("abort", done);
-    for (const target of targets) for (const event of events) target.addEventListener(event, done);
   });
+}
+
+/**
+ * Calls `listener` at these events of the page, if there is a page, until the result is called.
+ * @param {string[]} events @param {() => void} listener
+ */
+export function listen(events, listener) {
+  const targets = typeof document === "object" ? [window, document] : [];
+  for (const target of targets) for (const event of events) target.addEventListener(event, listener);
+  return () => {
+    for (const target of targets) for (const event of events) target.removeEventListener(event, listener);
+  };
 }
 
 /**

@@ -2,15 +2,19 @@
 // docs/clients.md has a recipe, docs/api.md the contract.
 
 import { shared, sharingName } from "./tabs.js";
-import { SILENCE, link, pause, stopwatch } from "./time.js";
+import { SILENCE, clockJump, link, listen, pause, stopwatch } from "./time.js";
 
 export { SILENCE };
 /** The longest wait between two attempts in milliseconds, unless the API asks for a longer one. */
 const LONGEST_WAIT = 15_000;
+/** The longest wait that an API can ask for. */
+const DAY = 86_400_000;
 /** The API has no longer password. A much longer one would exceed its limit on the head of a request. */
 export const LONGEST_PASSWORD = 4096;
 /** `Date` has whole seconds, so smaller differences between the clocks are not visible. */
 const CLOCKS_AGREE = 2000;
+/** The events of a page that is no longer frozen. */
+const THAW = ["pageshow", "resume"];
 
 /**
  * What the client is doing. "throttled": too many wrong passwords from this address. "empty": the API has no reading yet.
@@ -41,7 +45,7 @@ export class WrongPassword extends Error {
 export class Reading {
   #ahead;
 
-  /** @param {string} data @param {string | null} id @param {number} ahead */
+  /** @param {string} data @param {string | null} id @param {() => number} ahead */
   constructor(data, id, ahead) {
     const { latest_value, latest_calculation_at } = JSON.parse(data);
     /** All digits, such as "69.420". `Number(value)` drops final zeros. */
@@ -54,7 +58,7 @@ export class Reading {
 
   /** Milliseconds since the calculation, by the API's clock. Grows while you hold the reading. */
   get age() {
-    return Math.max(0, Date.now() + this.#ahead - this.calculatedAt.getTime());
+    return Math.max(0, Date.now() + this.#ahead() - this.calculatedAt.getTime());
   }
 }
 
@@ -70,7 +74,7 @@ export class Reading {
  * @returns {AsyncGenerator<Reading, void, void>}
  * @throws {WrongPassword} If the API refuses the password.
  * @throws {RangeError} If the password is too long.
- * @throws {TypeError} If `url` is not a URL.
+ * @throws {TypeError} If `url` is not the URL of an API.
  */
 export async function* readings(url, password, options = {}) {
   const { signal, onState, share = true } = options;
@@ -112,6 +116,9 @@ export class Client {
   /** @param {string | URL} url @param {string} password @param {(state: State) => void} [onState] */
   constructor(url, password, onState = () => {}) {
     const base = new URL(url);
+    if (!/^https?:$/.test(base.protocol) || base.username || base.password) {
+      throw new TypeError("the URL must begin with http:// or https://, and contain no user name or password");
+    }
     if (!base.pathname.endsWith("/")) base.pathname += "/";
     this.#stream = new URL("v0/wrpi/stream", base).href;
     const bytes = new TextEncoder().encode(password.normalize("NFC")); // RFC 7617
@@ -148,25 +155,28 @@ export class Client {
    */
   async run(share, signal) {
     this.#onState({ name: "connecting" });
-    const name = share ? await sharingName(this.#stream, this.#secret) : null;
-    while (!signal.aborted) {
-      // A page that the browser freezes must hold no connection and no lock, or it blocks others and the back button.
-      const awake = new AbortController();
-      const unlink = link(signal, awake);
-      const sleep = () => awake.abort();
-      const page = typeof document === "object" ? document : null;
-      page?.addEventListener("freeze", sleep);
-      if (page) addEventListener("pagehide", sleep);
-      try {
-        await (name ? shared(this, name, awake.signal) : this.connect(awake.signal));
-      } finally {
-        unlink();
-        page?.removeEventListener("freeze", sleep);
-        if (page) removeEventListener("pagehide", sleep);
+    // A page that the browser freezes must hold no connection and no lock, or it blocks others and the back button.
+    let isFrozen = false;
+    let awake = new AbortController();
+    const unlisten = [
+      listen(["freeze", "pagehide"], () => {
+        isFrozen = true;
+        awake.abort();
+      }),
+      listen(THAW, () => (isFrozen = false)),
+    ];
+    try {
+      const name = share ? await sharingName(this.#stream, this.#secret) : null;
+      while (!signal.aborted) {
+        if (isFrozen) await pause(Infinity, signal, THAW);
+        awake = new AbortController();
+        const unlink = link(signal, awake);
+        await (name ? shared(this, name, awake.signal) : this.connect(awake.signal)).finally(unlink);
+        const isOnline = ["live", "connecting"].includes(this.known.state.name);
+        if (isOnline && !signal.aborted) this.learn({ ...this.known, state: { name: "lost" } });
       }
-      if (signal.aborted) return;
-      if (["live", "connecting"].includes(this.known.state.name)) this.learn({ ...this.known, state: { name: "lost" } });
-      await pause(Infinity, signal, ["pageshow", "resume"]);
+    } finally {
+      for (const stop of unlisten) stop();
     }
   }
 
@@ -177,12 +187,12 @@ export class Client {
    */
   learn(known) {
     const before = this.known;
+    if (known.data !== null && known.data !== before.data) {
+      this.#latest = new Reading(known.data, known.id, () => this.known.ahead);
+    }
     this.known = known;
     if (known.state.name === "denied") throw new WrongPassword();
-    if (known.data !== null && known.id !== before.id) {
-      this.#latest = new Reading(known.data, known.id, known.ahead);
-      this.#wake();
-    }
+    if (this.#latest) this.#wake();
     if (known.state.name !== before.state.name || known.state.retryAt !== before.state.retryAt) this.#onState(known.state);
   }
 
@@ -233,7 +243,9 @@ export class Client {
       this.changed();
     };
     heard();
-    const timer = setInterval(() => this.silence() > SILENCE && attempt.abort(), 1000);
+    // If a clock is set, or the machine has slept, a new response says how far the API's clock is ahead.
+    const jump = clockJump();
+    const timer = setInterval(() => (this.silence() > SILENCE || jump() > CLOCKS_AGREE) && attempt.abort(), 1000);
     try {
       const headers = { Authorization: this.#authorization, ...(this.known.id !== null && { "Last-Event-ID": this.known.id }) };
       // Without "omit", a browser may show its own dialog after a 401.
@@ -262,12 +274,12 @@ export class Client {
 }
 
 /**
- * Milliseconds of `Retry-After`, which holds seconds or a date.
+ * Milliseconds of `Retry-After`, which holds seconds or a date. 0 if it holds something else.
  * @param {string | null} value @param {number} ahead
  */
 function retryAfter(value, ahead) {
-  const seconds = Number(value ?? NaN);
-  return Math.max(0, Number.isNaN(seconds) ? Date.parse(value ?? "") - Date.now() - (ahead || 0) || 0 : seconds * 1000);
+  const wait = /^\d+$/.test(value ?? "") ? Number(value) * 1000 : Date.parse(value ?? "") - Date.now() - (ahead || 0);
+  return Math.min(Math.max(0, wait || 0), DAY);
 }
 
 /**
@@ -278,15 +290,21 @@ function retryAfter(value, ahead) {
 async function* events(body, heard) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
-  let text = "";
+  let rest = "";
+  /** @type {{ [field: string]: string }} */
+  let event = {};
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
     heard();
-    const blocks = (text + decoder.decode(value, { stream: true })).split("\n\n");
-    text = blocks.pop() ?? "";
-    for (const block of blocks) {
-      yield Object.fromEntries(block.split("\n").map((line) => (/^([^:]*):? ?(.*)/.exec(line) ?? []).slice(1)));
+    // A CR at the end may be half of a CRLF.
+    const lines = (rest + decoder.decode(value, { stream: true })).split(/\r\n|\n|\r(?!$)/);
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const [, field, content] = /^([^:]*):? ?(.*)/s.exec(line) ?? [];
+      if (line) event[field] = field === "data" && event.data !== undefined ? `${event.data}\n${content}` : content;
+      else if (event.data !== undefined) yield event;
+      if (!line) event = {};
     }
   }
 }
