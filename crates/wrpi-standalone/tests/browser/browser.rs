@@ -10,7 +10,9 @@ use thirtyfour::prelude::*;
 use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel, WindowHandle};
 use wrpi_test::{PATIENCE, Service};
 
-const ARGUMENTS: [&str; 9] = [
+/// A name of this host that is no secure context, unlike `127.0.0.1`.
+pub(crate) const INSECURE: &str = "insecure.test";
+const ARGUMENTS: [&str; 10] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -19,6 +21,7 @@ const ARGUMENTS: [&str; 9] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP insecure.test 127.0.0.1",
     // Chromium ends when chromedriver does, even if that is killed.
     "--remote-debugging-pipe",
 ];
@@ -111,12 +114,13 @@ impl Browser {
         self.0.cdp().send_raw(method, parameters).await.unwrap()
     }
 
-    /// Sets the size of the window and the color scheme of the system.
-    pub(crate) async fn look(&self, width: u32, height: u32, scheme: &str) {
+    /// Sets the size of the window, and the color scheme and the motion that the system prefers.
+    pub(crate) async fn look(&self, width: u32, height: u32, scheme: &str, motion: &str) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600});
         self.command("Emulation.setDeviceMetricsOverride", size).await;
-        let scheme = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.command("Emulation.setEmulatedMedia", scheme).await;
+        let scheme = json!({"name": "prefers-color-scheme", "value": scheme});
+        let motion = json!({"name": "prefers-reduced-motion", "value": motion});
+        self.command("Emulation.setEmulatedMedia", json!({"features": [scheme, motion]})).await;
     }
 
     /// Asserts that the console contains all `expected` errors and no others, and clears it.

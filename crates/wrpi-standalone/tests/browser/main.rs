@@ -7,6 +7,7 @@
 
 mod browser;
 mod faults;
+mod handover;
 mod look;
 #[path = "../../src/page/router.rs"]
 mod router;

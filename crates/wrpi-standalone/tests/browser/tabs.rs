@@ -4,16 +4,16 @@ use serde_json::json;
 use thirtyfour::WindowHandle;
 use wrpi_test::random_password;
 
-use crate::browser::{Browser, browse};
+use crate::browser::{Browser, INSECURE, browse};
 use crate::system::System;
 
-const STREAMS: &str = "wrpi_streams_active";
+pub(crate) const STREAMS: &str = "wrpi_streams_active";
 /// What the browser writes to the console while the API restarts.
 const RESTARTS: [&str; 3] = ["net::ERR_CONNECTION_REFUSED", "a status of 503", "net::ERR_INCOMPLETE_CHUNKED_ENCODING"];
 
 impl Browser {
     /// Opens the page in a new tab, and signs in.
-    async fn sign_in(&self, page: &str, password: &str) -> WindowHandle {
+    pub(crate) async fn sign_in(&self, page: &str, password: &str) -> WindowHandle {
         let tab = self.open_tab(page).await;
         self.type_in(password).await;
         self.shows("state", "Live").await;
@@ -21,7 +21,7 @@ impl Browser {
     }
 
     /// Writes a value, and waits until all `tabs` show it and that they are live.
-    async fn all_show(&self, tabs: &[WindowHandle], system: &System, value: &str) {
+    pub(crate) async fn all_show(&self, tabs: &[WindowHandle], system: &System, value: &str) {
         system.write(value);
         for tab in tabs {
             self.switch_to(tab).await;
@@ -120,26 +120,38 @@ async fn tabs_with_different_passwords_do_not_share_and_publish_no_password() {
     .await;
 }
 
-/// Safari before 15.4 has neither locks nor channels, and before 17.4 no `AbortSignal.any`. Over plain HTTP, no browser
-/// has locks.
+/// Safari before 15.4 has neither locks nor channels, and before 17.4 no `AbortSignal.any`. Over plain HTTP, no browser has
+/// locks. A page that may not store can have both, but not use them.
 #[tokio::test(flavor = "multi_thread")]
 async fn in_browsers_without_locks_each_tab_has_its_own_stream() {
-    let system = System::start(&[]).await;
+    let old = "delete Navigator.prototype.locks; delete window.BroadcastChannel; delete AbortSignal.any;
+               delete Array.prototype.findLast; delete window.TextDecoderStream; delete AbortSignal.timeout";
+    let no_channel =
+        "window.BroadcastChannel = class { constructor() { throw new DOMException('', 'SecurityError') } }";
+    let no_lock = "LockManager.prototype.request = () => Promise.reject(new DOMException('', 'SecurityError'))";
+    let system = System::start(&[("CORS_ALLOWED_ORIGINS", "*")]).await;
     system.write("69.420");
+    let insecure = system.page.replace("127.0.0.1", INSECURE);
     browse(async |browser| {
         let mut tabs = Vec::new();
-        for _ in 0..2 {
+        for (page, script) in [
+            (&system.page, old),
+            (&system.page, old),
+            (&system.page, no_channel),
+            (&system.page, no_lock),
+            (&insecure, ""),
+            (&insecure, ""),
+        ] {
             let tab = browser.open_tab("about:blank").await;
-            let old = "delete Navigator.prototype.locks; delete window.BroadcastChannel; delete AbortSignal.any;
-                       delete Array.prototype.findLast; delete window.TextDecoderStream; delete AbortSignal.timeout";
-            browser.command("Page.addScriptToEvaluateOnNewDocument", json!({"source": old})).await;
-            browser.open(&system.page).await;
+            browser.command("Page.addScriptToEvaluateOnNewDocument", json!({"source": script})).await;
+            browser.open(page).await;
             browser.type_in(&system.api.password).await;
             browser.shows("state", "Live").await;
             tabs.push(tab);
         }
+        assert_eq!(browser.evaluate("return isSecureContext").await, json!(false));
         browser.all_show(&tabs, &system, "1.000").await;
-        system.counts(STREAMS, "2");
+        system.counts(STREAMS, "6");
         browser.has_errors(&[]).await;
     })
     .await;
