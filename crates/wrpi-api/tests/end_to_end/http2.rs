@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use h2::Reason;
 use http::StatusCode;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -12,7 +13,7 @@ use wrpi_test::{BODY, VALUE, eventually};
 
 use crate::support::frames::{HEADERS, begin, field, get, next};
 use crate::support::http2_client::{Client, text};
-use crate::support::https::{HSTS, Https};
+use crate::support::https::{HOST, HSTS, Https};
 use crate::support::stream::{STREAM, event};
 
 #[test]
@@ -31,9 +32,28 @@ fn answers_many_concurrent_requests_on_one_connection() {
             assert_eq!((answer.status(), text(answer.into_body()).await.as_str()), (StatusCode::OK, BODY));
         }
         assert_eq!(client.get("/nowhere").await.status(), StatusCode::NOT_FOUND);
-        assert_eq!(client.send("/v0/wrpi", 17 * 1024).await.unwrap().await.unwrap().status().as_u16(), 431);
     });
     assert_eq!(https.api.metric(r#"http_requests_total{method="GET",route="/v0/wrpi",status="200"}"#), "200");
+}
+
+#[test]
+fn refuses_a_head_of_16_kib_and_ends_the_connection_if_it_is_much_longer() {
+    let https = Https::start(&[]);
+    // Each field counts 32 bytes more than its name and value (RFC 9113, section 6.5.2).
+    let credentials = https.api.credentials();
+    let fields =
+        [":methodGET", ":schemehttps", ":authority", HOST, ":path/v0/wrpi", "authorization", &credentials, "x-padding"];
+    let used = fields.concat().len() + 6 * 32;
+    Runtime::new().unwrap().block_on(async {
+        let client = Client::connect(&https).await;
+        let send = async |size: usize| client.send("/v0/wrpi", size - used).await?.await;
+        for (size, status) in [(16_383, 200), (16_384, 431), (60_000, 431), (16_383, 200)] {
+            let answer = send(size).await.unwrap();
+            assert_eq!(answer.status(), status, "{size} bytes");
+            assert_eq!(answer.headers().contains_key("date"), status == 200);
+        }
+        assert_eq!(send(70_000).await.unwrap_err().reason(), Some(Reason::ENHANCE_YOUR_CALM));
+    });
 }
 
 #[test]

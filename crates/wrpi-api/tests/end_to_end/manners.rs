@@ -131,3 +131,65 @@ fn answers_pipelined_requests_in_order() {
         assert_eq!(connection.read(method != "HEAD").unwrap().status, status, "{method} {target}");
     }
 }
+
+#[test]
+fn says_in_json_what_is_wrong_with_a_host_or_an_encoding() {
+    let (api, _redis) = Api::start(&[]);
+    for (target, version, headers, is_json) in [
+        ("/", "1.1", "", true),
+        ("/", "1.1", "Host: test\r\nHost: test\r\n", true),
+        ("/", "1.1", "Host: user@test\r\n", true),
+        ("http://user@test/", "1.1", "Host: test\r\n", true),
+        ("/", "1.0", "Host: :80\r\n", true),
+        ("/", "1.1", "Host: test\r\nTransfer-Encoding: gzip, chunked\r\n", true),
+        ("/", "1.1", "Host: test\r\nTransfer-Encoding: gzip\r\n", false),
+        ("/", "1.0", "Host: test\r\nTransfer-Encoding: chunked\r\n", false),
+        ("/", "1.1", "Host test\r\n", false),
+    ] {
+        let mut connection = Connection::open(&api.address).unwrap();
+        connection.write(&format!("GET {target} HTTP/{version}\r\n{headers}\r\n")).unwrap();
+        let answer = connection.read(true).unwrap();
+        assert_eq!(answer.status, 400, "{headers:?}");
+        assert_eq!(answer.body.ends_with(r#","error_code":"bad_request"}"#), is_json, "{headers:?}");
+        assert_eq!(answer.header("access-control-allow-origin"), is_json.then_some("*"), "{headers:?}");
+        assert!(answer.header("date").is_some());
+        assert!(connection.is_closed());
+    }
+}
+
+#[test]
+fn answers_head_and_options_of_any_path() {
+    let (api, _redis) = Api::start(&[]);
+    for target in ["/v0/wrpi", "/", "/openapi.json", "/nowhere"] {
+        let (get, head) = (api.send("GET", target, &[]), api.send("HEAD", target, &[]));
+        assert_eq!((head.status, head.body.as_str()), (get.status, ""));
+        assert_eq!(head.header("content-length"), Some(&*get.body.len().to_string()), "{target}");
+        assert_eq!(head.header("access-control-expose-headers"), Some("date,etag,retry-after,x-request-id"));
+        let answer = send(&api.address, "OPTIONS", target, &[]);
+        assert_eq!((answer.status, answer.header("allow")), (204, Some("GET,HEAD")), "{target}");
+    }
+    for target in ["/", "/openapi.json"] {
+        let first = send(&api.address, "GET", target, &[]);
+        assert_eq!(first.header("cache-control"), Some("no-cache"));
+        let etag = first.header("etag").unwrap();
+        let second = send(&api.address, "GET", target, &[("If-None-Match", etag)]);
+        assert_eq!((second.status, second.body.as_str(), second.header("etag")), (304, "", Some(etag)));
+    }
+}
+
+#[test]
+fn closes_a_connection_over_http_1_0_unless_the_client_keeps_it() {
+    let (api, _redis) = Api::start(&[]);
+    for (headers, is_closed) in [("", true), ("Connection: keep-alive\r\n", false)] {
+        let mut connection = Connection::open(&api.address).unwrap();
+        let request = format!("GET / HTTP/1.0\r\n{headers}\r\n");
+        for _ in 0..2 {
+            connection.write(&request).unwrap();
+            assert_eq!(connection.read(true).unwrap().status, 200, "without a Host");
+            if is_closed {
+                assert!(connection.is_closed());
+                break;
+            }
+        }
+    }
+}
