@@ -64,7 +64,7 @@ lint: shellcheck typescript target/lint-tools/ready ## check formatting, version
 	shellcheck --external-sources --check-sourced $$(git grep -lE '^#!/.*sh$$')
 
 .PHONY: api-test
-api-test: nginx haproxy apache lighttpd caddy chromium node h2load openssl target/api-tools/ready ## test the API with schemathesis, several HTTP clients, and proxies in front of it
+api-test: nginx haproxy apache lighttpd caddy chromium node h2load openssl zsh target/api-tools/ready ## test the API with schemathesis, several HTTP clients, and proxies in front of it
 	$(BUILD)
 	node --test clients/js/test/scripted.js
 	$(PYTHON_CACHE) target/api-tools/bin/pytest crates/wrpi-api/tests/clients
