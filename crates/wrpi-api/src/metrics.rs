@@ -1,5 +1,7 @@
 //! The API's metrics, for Prometheus.
 
+// The `prometheus` crate reads the process's metrics in /proc.
+#[cfg(target_os = "linux")]
 mod process;
 mod reading;
 
@@ -160,6 +162,7 @@ impl Metrics {
             Box::new(reading::LatestReading::new(readings)?),
         ];
         collectors.into_iter().try_for_each(|collector| metrics.registry.register(collector))?;
+        #[cfg(target_os = "linux")]
         metrics.registry.register(Box::new(process::Process::new()))?;
         Ok(metrics)
     }
