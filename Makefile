@@ -76,6 +76,13 @@ browser-test: redis-server chromium ## test the example page in a headless Chrom
 	$(BUILD)
 	$(CARGO) test --locked --workspace --test browser
 
+.PHONY: docs-test
+docs-test: redis-server openssl iproute2 zsh node target/api-tools/ready ## type the commands of the pages in bash and zsh, and compare their output (Linux)
+	$(BUILD)
+	$(CARGO) build --quiet --locked --package wrpi-standalone
+	python3 .ci/test_docs.py
+	.ci/in-namespaces sh -c 'ip link set lo up && exec .ci/docs'
+
 .PHONY: network-test
 network-test: redis-server dnsmasq iproute2 ## test broken networks and name servers, in namespaces (Linux; user namespaces, or root)
 	$(BUILD)

@@ -179,12 +179,11 @@ class Tree:
         (found,) = (found for found in images if found["name"] == name)
         return found["newName"], found["newTag"]
 
-    def documented(self, comment, file="docs/kubernetes.md"):
-        """The commands in the docs after the comment that starts with `comment`, up to an empty line."""
-        text = (ROOT / file).read_text()
-        found = re.search(rf"^# {re.escape(comment)}.*\n((?:#.*\n)*)((?:(?!```|#).+\n)+)", text, re.MULTILINE)
-        assert found, f"{file} has no command for {comment!r}"
-        return found[2]
+    def documented(self, words, file="docs/kubernetes.md"):
+        """The commands in the docs in the block after the paragraph that contains `words`."""
+        found = re.search(rf"{re.escape(words)}.*\n\n```sh\n((?:(?!```).*\n)+)", (ROOT / file).read_text())
+        assert found, f"{file} has no command for {words!r}"
+        return found[1]
 
 
 def make_deploy(cluster, tree):

@@ -52,7 +52,7 @@ def test_no_request_fails_while_the_redis_passwords_change(cluster, tree, apply,
 
 def test_the_documented_clean_up_keeps_only_the_secret_in_use(cluster, tree):
     in_use, _ = secret_in_use(cluster)
-    result = cluster.shell(tree.documented("Remove all Secrets but the one in use"), tree.root)
+    result = cluster.shell(tree.documented("remove all Secrets but the one in use"), tree.root)
     assert result.returncode == 0, result.stderr
     left = cluster.get("secrets", "--namespace=wrpi", "--selector=app.kubernetes.io/part-of=wrpi")["items"]
     assert [found["metadata"]["name"] for found in left] == [in_use]
@@ -104,7 +104,7 @@ def test_no_request_fails_while_the_updater_becomes_a_deployment_and_a_cronjob_a
     with load():
         with tree.with_component("updater-deployment"):
             apply()
-            delete(cluster, tree, "updater-deployment: the CronJob")
+            delete(cluster, tree, "`updater-deployment`: the CronJob")
             cluster.in_wrpi("rollout", "status", "deployment/updater", "--timeout=5m")
             eventually("the Deployment stores a reading", lambda: "reading stored" in cluster.in_wrpi("logs", "deployment/updater"))
         apply()
@@ -134,7 +134,7 @@ def test_no_request_fails_during_a_move_to_another_redis_and_back(cluster, tree,
             apply()
             cluster.in_wrpi("rollout", "status", "deployment/api", "--timeout=10m")
             running.mark()
-            delete(cluster, tree, "external-redis: the Redis in the cluster")
+            delete(cluster, tree, "`external-redis`: the Redis in the cluster")
             assert cluster.pods(REDIS) == []
         running.mark()
         apply()

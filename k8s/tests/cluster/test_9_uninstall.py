@@ -12,7 +12,7 @@ def test_nothing_is_deployed_while_the_namespace_is_being_deleted(cluster, tree)
 
 
 def test_uninstalling_leaves_nothing_behind(cluster, tree):
-    result = cluster.shell(tree.documented("Uninstall"), tree.root)
+    result = cluster.shell(tree.documented("Uninstall."), tree.root)
     assert result.returncode == 0, result.stderr
     assert cluster.namespace("wrpi") is None
     kinds = cluster.run("api-resources", "--namespaced=false", "--verbs=list", "--output=name").split()
