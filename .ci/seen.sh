@@ -16,9 +16,9 @@ fail() {
 # expect WHAT EXPECTED ACTUAL: fails if they differ.
 expect() { [ "$3" = "$2" ] || fail "$1 is '$3', not '$2'"; }
 
-# eventually WHAT COMMAND...: runs the command until it succeeds, for up to 60 s.
+# eventually WHAT COMMAND...: runs the command until it succeeds, for up to three minutes.
 eventually() {
-  local what=$1 end=$((SECONDS + 60))
+  local what=$1 end=$((SECONDS + 180))
   shift
   until "$@" >"$work/last" 2>&1; do
     ((SECONDS < end)) || fail "timed out: $what: $(cat "$work/last")"

@@ -22,7 +22,7 @@ trap clean_up EXIT
 
 inspect() { docker inspect --format "$2" "${containers[$1]}"; }
 is_healthy() { [ "$(inspect "$1" '{{.State.Health.Status}}')" = healthy ]; }
-get() { curl -sS --max-time 5 -u "any:$APP_PASSWORD" "$url/v0/wrpi" "$@"; }
+get() { curl -sS --max-time 60 -u "any:$APP_PASSWORD" "$url/v0/wrpi" "$@"; }
 # Each start of the API gets a new port.
 is_served() {
   url=http://$("${compose[@]}" port api 8080)
