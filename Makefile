@@ -258,6 +258,16 @@ sbom: ## write CycloneDX SBOMs of all binaries to target/sbom
 	name=$${file##*/} && mv "$$file" "target/sbom/$${name%_bin.cdx.json}.cdx.json" || exit; done
 	@wc -c target/sbom/*
 
+# Writes all hashes of each pinned version, for every platform. Fails if a version does not run with the oldest Python that
+# is supported.
+.PHONY: pip-locks
+pip-locks: target/uv-tools/ready ## write the hashes of all Python packages, after a change of versions in a requirements.txt
+	@for file in $$(git ls-files --cached --others --exclude-standard '*requirements.txt'); do \
+		{ sed '/^[^#]/,$$d' $$file && target/uv-tools/bin/uv pip compile --quiet --python-version 3.11 --no-deps \
+			--generate-hashes --no-header --no-annotate $$file; } >target/requirements.new && \
+		{ cmp -s target/requirements.new $$file || cp target/requirements.new $$file; } || exit; \
+	done
+
 # Programs and tools, installed if they are missing
 
 .PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy wrk valgrind libfaketime chromium prometheus \
@@ -289,15 +299,17 @@ target/infra-tools/ready: infra/offline/requirements.txt
 target/k8s-tools/ready: k8s/tests/requirements.txt
 target/cluster-tools/ready: k8s/tests/cluster/requirements.txt
 target/lint-tools/ready: .ci/requirements.txt
+target/uv-tools/ready: .ci/uv-requirements.txt
 target/workflow-tools/ready: .github/requirements.txt
 target/%-tools/ready: | target/pip/ready
 	python3 -m venv --clear --without-pip $(@D)
-	target/pip/bin/pip --python $(@D)/bin/python install --quiet --no-deps --no-compile --requirement $<
+	target/pip/bin/pip --python $(@D)/bin/python install --quiet --require-hashes --no-deps --no-compile \
+		--requirement $<
 	@touch $@
 
 # One pip for all tools: it takes three seconds to install, and the one that Python brings takes twice as long to find the
 # packages. --no-compile above: Python compiles what it imports, and most modules in the packages are never imported.
-target/pip/ready: | python3-venv
+target/pip/ready: .ci/pip-requirements.txt | python3-venv
 	python3 -m venv --clear $(@D)
-	$(@D)/bin/pip install --quiet pip==26.3
+	$(@D)/bin/pip install --quiet --require-hashes --requirement $<
 	@touch $@
