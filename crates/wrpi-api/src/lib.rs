@@ -15,7 +15,6 @@ pub mod fuzzing;
 pub mod healthcheck;
 mod metrics;
 mod middleware;
-mod paths;
 mod routes;
 mod server;
 mod settings;

@@ -15,8 +15,8 @@ use prometheus::{
 use tokio::sync::watch;
 use wrpi_core::Reading;
 
-use crate::paths::{READING, STREAM};
-
+/// The route of the latest reading, which nearly all requests are for.
+pub(crate) const READING: &str = "/v0/wrpi";
 /// The routes of probes, for [`Metrics::count_probe`].
 pub(crate) const LIVEZ: &str = "/livez";
 pub(crate) const READYZ: &str = "/readyz";
@@ -70,10 +70,6 @@ impl Metrics {
             Opts::new("http_requests_total", "Requests by method, route and status."),
             &["method", "route", "status"],
         )?;
-        // These series start at 0: `rate()` does not see the first increase of a series that begins with an error.
-        for labels in [["GET", STREAM, "503"], ["HEAD", READING, "503"], ["HEAD", STREAM, "503"]] {
-            requests.with_label_values(&labels);
-        }
         let probes = IntCounterVec::new(
             Opts::new("wrpi_probes_total", "Answered probes by route and status."),
             &["route", "status"],
@@ -187,8 +183,16 @@ impl Metrics {
         self.probes.with_label_values(&[route, status.as_str()]).inc();
     }
 
+    /// Creates the series of a route's failures: `rate()` does not see the first increase of a series that begins with
+    /// an error.
+    pub(crate) fn start_at_zero(&self, route: &str) {
+        for method in ["GET", "HEAD"] {
+            self.requests.with_label_values(&[method, route, "503"]);
+        }
+    }
+
     /// Counts a request.
-    pub(crate) fn count(&self, method: &Method, route: &'static str, status: StatusCode, duration: Duration) {
+    pub(crate) fn count(&self, method: &Method, route: &str, status: StatusCode, duration: Duration) {
         let seconds = duration.as_secs_f64();
         if route == READING && method == Method::GET {
             self.reading_duration.observe(seconds);

@@ -1,29 +1,24 @@
-//! The latest reading as a response: rendered once per reading, then only cloned.
+//! The latest reading as a response and as an event: rendered once per reading, then only cloned.
 
 use std::time::{Duration, SystemTime};
 
-use headers::{ETag, HeaderMapExt, IfModifiedSince, IfNoneMatch};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use http_body_util::Full;
+use http::header::LAST_MODIFIED;
+use http::{HeaderMap, HeaderValue};
 use hyper::body::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use wrpi_core::{Reading, Timestamp};
 
+use crate::document::Document;
+
 /// A rendered reading.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    body: Bytes,
+    pub(crate) document: Document,
     /// The reading in a stream.
     pub(crate) part: Part,
-    /// The entity tag with its quotes, which is also the id of the event.
+    /// The id of the event, which is also the entity tag, with its quotes.
     pub(crate) id: String,
-    etag: ETag,
-    modified_at: SystemTime,
-    /// The headers of a 200, and of a 304.
-    headers: HeaderMap,
-    not_modified_headers: HeaderMap,
 }
 
 /// A part of a stream.
@@ -58,53 +53,18 @@ impl Snapshot {
     pub(crate) fn render(reading: Reading, now: SystemTime, common: &HeaderMap) -> anyhow::Result<Self> {
         let Reading { value, calculated_at } = reading;
         let now = Timestamp::new(now.into()).unwrap_or(calculated_at);
-        let modified_at = calculated_at.min(now);
+        let seconds = u64::try_from(calculated_at.min(now).unix_seconds()).unwrap_or_default();
+        let modified_at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let body = serde_json::to_string(&Body {
             latest_value: RawValue::from_string(value.to_string())?,
             latest_calculation_at: calculated_at.to_string(),
         })?;
         let id = format!("\"{value}-{}\"", calculated_at.unix_seconds());
         let mut headers = common.clone();
-        headers.insert(ETAG, HeaderValue::try_from(&id)?);
-        headers.insert(LAST_MODIFIED, HeaderValue::try_from(modified_at.to_http_date())?);
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        let not_modified_headers = headers.clone();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let seconds = u64::try_from(modified_at.unix_seconds()).unwrap_or_default();
-        Ok(Self {
-            part: Part::new(format!("event: wrpi\nid: {id}\ndata: {body}\n\n")),
-            body: body.into(),
-            etag: id.parse()?,
-            id,
-            modified_at: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
-            headers,
-            not_modified_headers,
-        })
-    }
-
-    /// The response to a GET or HEAD with the headers `request`: 200, or 304 if the client already has this reading.
-    pub(crate) fn respond(&self, request: &HeaderMap) -> Response<Full<Bytes>> {
-        let mut response;
-        if self.is_not_modified(request) {
-            response = Response::new(Full::default());
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            *response.headers_mut() = self.not_modified_headers.clone();
-        } else {
-            response = Response::new(Full::new(self.body.clone()));
-            *response.headers_mut() = self.headers.clone();
-        }
-        response
-    }
-
-    /// Evaluates the conditions of a GET or HEAD (RFC 9110, section 13). `If-None-Match` takes precedence over
-    /// `If-Modified-Since`. A condition that cannot be parsed is treated as not met, so the response is 200.
-    fn is_not_modified(&self, request: &HeaderMap) -> bool {
-        match request.typed_try_get::<IfNoneMatch>() {
-            Ok(Some(tags)) => !tags.precondition_passes(&self.etag),
-            Ok(None) => {
-                request.typed_get::<IfModifiedSince>().is_some_and(|since| !since.is_modified(self.modified_at))
-            }
-            Err(_) => false,
-        }
+        headers.insert(LAST_MODIFIED, HeaderValue::try_from(httpdate::fmt_http_date(modified_at))?);
+        let part = Part::new(format!("event: wrpi\nid: {id}\ndata: {body}\n\n"));
+        let etag = HeaderValue::try_from(&id)?;
+        let document = Document::with_headers("application/json", body.into(), etag, Some(modified_at), headers);
+        Ok(Self { document, part, id })
     }
 }

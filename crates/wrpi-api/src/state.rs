@@ -93,9 +93,3 @@ impl AppState {
         self.is_stopping.load(Ordering::Relaxed)
     }
 }
-
-impl AsRef<Authenticator> for AppState {
-    fn as_ref(&self) -> &Authenticator {
-        &self.authenticator
-    }
-}

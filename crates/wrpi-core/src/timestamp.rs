@@ -28,11 +28,6 @@ impl Timestamp {
     pub fn unix_seconds(self) -> i64 {
         self.0.timestamp()
     }
-
-    /// The HTTP date (RFC 9110, section 5.6.7): `Sat, 20 Feb 2021 18:06:47 GMT`.
-    pub fn to_http_date(self) -> String {
-        self.0.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
-    }
 }
 
 impl FromStr for Timestamp {

@@ -4,16 +4,13 @@ mod client_ip;
 mod throttle;
 
 use std::net::IpAddr;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::FromRequestParts;
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::request::Parts;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -165,20 +162,6 @@ impl Authenticator {
 impl From<Throttled> for ApiError {
     fn from(Throttled(wait): Throttled) -> Self {
         Self::Throttled(wait)
-    }
-}
-
-impl<S> FromRequestParts<S> for Authenticated
-where
-    S: Deref<Target: AsRef<Authenticator>> + Sync,
-{
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Some(connection) = parts.extensions.get::<Arc<ConnectInfo>>() else {
-            unreachable!("the routes add it to every request")
-        };
-        state.as_ref().authenticate(&parts.headers, connection, Instant::now())
     }
 }
 

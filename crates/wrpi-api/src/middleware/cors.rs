@@ -1,18 +1,25 @@
 //! Controls which pages may call the API from a browser (the CORS protocol of the Fetch standard).
 
 use std::net::Ipv6Addr;
-use std::time::Duration;
 
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, DATE, ETAG, ORIGIN, RETRY_AFTER, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tower_http::cors::{AllowHeaders, CorsLayer, Vary};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, DATE, ETAG, ORIGIN,
+    RETRY_AFTER, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Bytes;
 use wrpi_core::settings::is_host_name;
 
+use super::copy;
 use super::request_id::X_REQUEST_ID;
+use crate::error::METHODS;
 
 /// The response headers that a page may read in addition to those that browsers always allow.
 const EXPOSED: [HeaderName; 4] = [DATE, ETAG, RETRY_AFTER, X_REQUEST_ID];
-const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
+/// How long a browser may cache a preflight, in seconds.
+const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
 /// The origins whose pages may call the API.
 #[derive(Clone, Debug)]
@@ -55,14 +62,18 @@ impl AllowedOrigins {
     }
 }
 
-/// Answers preflights: a page may send GET and HEAD with any headers. [`AllowedOrigins::headers`] are added as to every
-/// response.
-pub(crate) fn preflight() -> CorsLayer {
-    CorsLayer::new()
-        .allow_methods([Method::GET, Method::HEAD])
-        .allow_headers(AllowHeaders::mirror_request())
-        .max_age(PREFLIGHT_MAX_AGE)
-        .vary(Vary::list([]))
+/// The response to an OPTIONS with the headers `request`: a page may send GET and HEAD with any headers.
+pub(crate) fn preflight(request: &HeaderMap) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, METHODS);
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE);
+    if let Some(requested) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, copy(requested));
+    }
+    response
 }
 
 /// Parses an origin as a browser sends it: scheme, host and port, without a default port or a path. For the schemes of

@@ -7,7 +7,9 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 
 use crate::error::ApiError;
-use crate::paths::INDEX;
+
+/// The path that load balancers probe over plain HTTP.
+const PROBED: &str = "/";
 
 /// The HTTPS behavior of a listener.
 #[derive(Clone, Debug)]
@@ -27,10 +29,10 @@ impl Https {
         Self::On(header.ok().filter(|_| max_age > 0))
     }
 
-    /// The redirect, if `request` gets one. GET, HEAD and OPTIONS of `/` get none, since load balancers probe it.
+    /// The redirect, if `request` gets one. GET, HEAD and OPTIONS of [`PROBED`] get none.
     pub(crate) fn redirect<B>(&self, request: &Request<B>) -> Option<Result<Response<Full<Bytes>>, ApiError>> {
         match *self {
-            Self::Redirect(port) if request.uri().path() != INDEX || !request.method().is_safe() => {
+            Self::Redirect(port) if request.uri().path() != PROBED || !request.method().is_safe() => {
                 Some(redirect(request, port))
             }
             _ => None,

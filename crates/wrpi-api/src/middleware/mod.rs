@@ -7,7 +7,7 @@ pub(crate) mod security;
 pub(crate) mod strict_http;
 pub(crate) mod track;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use cors::AllowedOrigins;
 
@@ -16,4 +16,9 @@ pub(crate) fn common_headers(origins: &AllowedOrigins) -> HeaderMap {
     let mut headers = origins.headers();
     headers.extend(security::headers());
     headers
+}
+
+/// A copy for the response. A clone would keep the whole head of the request until the client has read the response.
+pub(crate) fn copy(value: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| unreachable!("it is a header's value"))
 }

@@ -1,180 +1,138 @@
-//! All public routes, and everything that applies to all responses.
+//! All public routes, and what every response carries.
 //!
-//! Nearly all requests are for the reading. They are dispatched before axum's `Router`, which costs more than the
-//! response itself. [`Routes::call`] and [`Routes::finish`] handle everything that applies to both kinds of responses.
+//! No handler is `async`: it answers from what the process knows, so a request cannot wait for Redis.
 
 pub(crate) mod admin;
+mod documents;
 mod reading;
 mod stream;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
-use axum::Router;
-use axum::routing::get;
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Either};
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use serde::Serialize;
-use tower_http::cors::Cors;
-use tower_layer::Layer as _;
-use tower_service::Service as _;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, CONTENT_SECURITY_POLICY};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body_util::{Either, Full};
+use hyper::body::{Body as _, Bytes, Incoming};
 
+use crate::auth::Authenticated;
 use crate::connect_info::ConnectInfo;
 use crate::document::Document;
-use crate::error::{ApiError, METHODS};
+use crate::error::ApiError;
+use crate::metrics::READING;
 use crate::middleware::https::Https;
 use crate::middleware::request_id::{self, X_REQUEST_ID};
-use crate::middleware::track::Tracked;
-use crate::middleware::{cors, strict_http};
-use crate::paths::{self, INDEX, OPENAPI, READING, STREAM};
+use crate::middleware::{copy, cors, strict_http, track};
 use crate::state::AppState;
+use Handler::{Protected, Public};
 
-/// The OpenAPI 3.1 description of the API, with a placeholder for the version.
-const DESCRIPTION: &str = include_str!("openapi.json");
+/// The body of a response: whole, or a stream.
+pub(crate) type Body = Either<Full<Bytes>, axum::body::Body>;
+/// A response that is available at once.
+pub(crate) type ResponseFuture = Ready<Result<Response<Body>, Infallible>>;
 
-/// The body of a response, made here or by the router.
-pub(crate) type Body = http_body_util::Either<Full<Bytes>, axum::body::Body>;
-/// A response, available at once or later.
-pub(crate) type ResponseFuture = Either<Ready<RouteResult>, BoxFuture<'static, RouteResult>>;
-type RouteResult = Result<Response<Body>, Infallible>;
+/// Every public route, the most requested first. The index, the labels of metrics and log lines, and the series that
+/// start at 0 come from this table.
+static ROUTES: [(&str, Handler); 4] = [
+    (READING, Protected(reading::reading)),
+    ("/v0/wrpi/stream", Protected(stream::stream)),
+    ("/", Public(&documents::INDEX)),
+    ("/openapi.json", Public(&documents::OPENAPI)),
+];
 
-/// The body of `GET /`.
-#[derive(Serialize)]
-struct Index {
-    routes: [&'static str; 4],
-    description: &'static str,
+/// What answers GET and HEAD of a route.
+enum Handler {
+    /// The same document for everyone.
+    Public(&'static LazyLock<Document>),
+    /// A function that gets only requests with the password.
+    Protected(fn(&AppState, &Request<Incoming>, &Arc<ConnectInfo>, Authenticated) -> RouteResult),
 }
 
-fn router(state: Arc<AppState>) -> Router {
-    let index = Index {
-        routes: paths::ALL,
-        description: "WRPI, the Random Price Index: a decimal between 0 and 100, recalculated about once a minute",
-    };
-    // All responses share the text, because a client can leave many of them unread.
-    let description = DESCRIPTION.replace("\"VERSION\"", concat!('"', env!("CARGO_PKG_VERSION"), '"'));
-    let Ok(index) = serde_json::to_vec(&index) else { unreachable!("strings") };
-    let [index, description] = [index, description.into()].map(|text| Document::new("application/json", text));
-    Router::new()
-        .route(INDEX, get(async move |request: HeaderMap| index.respond(&request)))
-        .route(OPENAPI, get(async move |request: HeaderMap| description.respond(&request)))
-        .route(STREAM, get(stream::stream))
-        .fallback(async || ApiError::NotFound)
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .with_state(state)
-}
+type RouteResult = Result<Response<Body>, ApiError>;
 
 /// Answers the requests of one public listener.
 pub(crate) struct Routes {
     state: Arc<AppState>,
-    router: Cors<Router>,
     https: Https,
-}
-
-/// What [`Routes::finish`] needs to know of a request.
-struct Context {
-    tracked: Tracked,
-    request_id: Option<HeaderValue>,
-    origin: Option<HeaderValue>,
-    is_preflight: bool,
-    is_http1: bool,
-    ends_connection: bool,
-    /// Whether the response has the common headers already.
-    is_rendered: bool,
 }
 
 impl Routes {
     pub(crate) fn new(state: Arc<AppState>, https: Https) -> Self {
-        Self { router: cors::preflight().layer(router(state.clone())), state, https }
+        for (path, handler) in &ROUTES {
+            if matches!(handler, Protected(_)) {
+                state.metrics.start_at_zero(path);
+            }
+        }
+        Self { state, https }
     }
 
     /// Answers `request`, which was received on `connection`.
-    pub(crate) fn call(self: &Arc<Self>, request: Request<Incoming>, connection: &Arc<ConnectInfo>) -> ResponseFuture {
+    pub(crate) fn call(&self, request: Request<Incoming>, connection: &Arc<ConnectInfo>) -> ResponseFuture {
         let now = Instant::now();
         connection.touch(now);
-        let mut context = Context {
-            tracked: Tracked::begin(&request, now),
-            request_id: request_id::of(request.headers()).and_then(copy),
-            origin: self.state.origins.listed(request.headers()).and_then(copy),
-            is_preflight: request.method() == Method::OPTIONS,
-            is_http1: request.version() < Version::HTTP_2,
-            ends_connection: strict_http::ends_connection(&request),
-            is_rendered: false,
-        };
-        if let Some(result) = self.dispatch(&request, &mut context, connection, now) {
-            let response = result.unwrap_or_else(ApiError::response);
-            return Either::Left(ready(Ok(self.finish(context, response.map(Body::Left)))));
-        }
-        let (routes, mut router, mut request) = (self.clone(), self.router.clone(), request);
-        request.extensions_mut().insert(connection.clone());
-        let response = async move {
-            let response = router.call(request).await?;
-            Ok(routes.finish(context, response.map(Body::Right)))
-        };
-        Either::Right(response.boxed())
+        let route = ROUTES.iter().find(|(path, _)| *path == request.uri().path());
+        let response = self.answer(route.map(|(_, handler)| handler), &request, connection, now);
+        let response = self.complete(&request, response.unwrap_or_else(|error| error.response().map(Body::Left)));
+        // Clients must not be able to create labels.
+        let label = route.map_or("other", |(path, _)| path);
+        track::record(&self.state.metrics, &request, label, response.status(), now);
+        ready(Ok(response))
     }
 
-    /// The response to a request that does not need the router.
-    fn dispatch(
+    fn answer(
         &self,
+        handler: Option<&Handler>,
         request: &Request<Incoming>,
-        context: &mut Context,
-        connection: &ConnectInfo,
+        connection: &Arc<ConnectInfo>,
         now: Instant,
-    ) -> Option<Result<Response<Full<Bytes>>, ApiError>> {
-        if let Err(refused) = strict_http::check(request) {
-            context.ends_connection = true;
-            return Some(Err(refused));
-        }
+    ) -> RouteResult {
+        strict_http::check(request)?;
         if let Some(redirect) = self.https.redirect(request) {
-            return Some(redirect);
+            return Ok(redirect?.map(Body::Left));
         }
-        match *request.method() {
-            _ if context.tracked.route() != READING => None,
-            Method::GET | Method::HEAD => {
-                let response = reading::reading(&self.state, request.headers(), connection, now);
-                context.is_rendered = response.is_ok();
-                Some(response)
+        match (request.method(), handler) {
+            (&Method::OPTIONS, _) => Ok(cors::preflight(request.headers()).map(Body::Left)),
+            (_, None) => Err(ApiError::NotFound),
+            (&Method::GET | &Method::HEAD, Some(Public(document))) => {
+                Ok(document.respond(request.headers()).map(Body::Left))
             }
-            Method::OPTIONS => None,
-            _ => Some(Err(ApiError::MethodNotAllowed)),
+            (&Method::GET | &Method::HEAD, Some(Protected(handler))) => {
+                let authenticated = self.state.authenticator.authenticate(request.headers(), connection, now)?;
+                handler(&self.state, request, connection, authenticated)
+            }
+            _ => Err(ApiError::MethodNotAllowed),
         }
     }
 
-    /// Adds the headers of every response, counts it and logs it.
-    fn finish<B>(&self, context: Context, mut response: Response<B>) -> Response<B> {
-        if context.is_preflight && response.status() == StatusCode::OK {
-            *response.status_mut() = StatusCode::NO_CONTENT;
-        }
-        let status = response.status();
+    /// Adds what every response carries, and takes its body if it answers a HEAD.
+    fn complete(&self, request: &Request<Incoming>, mut response: Response<Body>) -> Response<Body> {
+        let must_close = response.status() == StatusCode::BAD_REQUEST
+            || strict_http::ends_connection(request)
+            || self.state.is_stopping();
         let headers = response.headers_mut();
-        if context.is_preflight {
-            headers.insert(ALLOW, METHODS);
-        }
-        if !context.is_rendered {
+        // The reading was rendered with them.
+        if !headers.contains_key(CONTENT_SECURITY_POLICY) {
             headers.extend(self.state.common.clone());
         }
         headers.extend(self.https.header());
-        if let Some(origin) = context.origin {
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        if let Some(origin) = self.state.origins.listed(request.headers()) {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, copy(origin));
         }
-        if context.is_http1 && (context.ends_connection || self.state.is_stopping()) {
+        if let Some(id) = request_id::of(request.headers()) {
+            headers.insert(X_REQUEST_ID, copy(id));
+        }
+        if must_close && request.version() < Version::HTTP_2 {
             strict_http::close(headers);
         }
-        context.tracked.end(&self.state.metrics, status, context.request_id.as_ref());
-        if let Some(id) = context.request_id {
-            headers.insert(X_REQUEST_ID, id);
+        if request.method() == Method::HEAD {
+            // Over HTTP/2, hyper would send it.
+            let body = std::mem::replace(response.body_mut(), Body::Left(Full::default()));
+            if let Some(length @ 1..) = body.size_hint().exact() {
+                response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
         }
         response
     }
-}
-
-/// A copy for the response. A clone would keep the whole head of the request until the client has read the response.
-fn copy(value: &HeaderValue) -> Option<HeaderValue> {
-    HeaderValue::from_bytes(value.as_bytes()).ok()
 }

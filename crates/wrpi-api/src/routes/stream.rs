@@ -6,14 +6,14 @@ use std::task::Poll;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{Extension, State};
-use axum::response::{IntoResponse, Response};
 use futures_util::stream::{iter, poll_fn, unfold};
 use futures_util::{Stream, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, Version};
-use hyper::body::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, Version};
+use http_body_util::Either;
+use hyper::body::{Bytes, Incoming};
 
+use super::RouteResult;
 use crate::auth::Authenticated;
 use crate::connect_info::{ConnectInfo, Rest};
 use crate::error::ApiError;
@@ -26,28 +26,34 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Sends the latest reading unless the client has it, and then each new one.
-pub(super) async fn stream(
+pub(super) fn stream(
+    state: &AppState,
+    request: &Request<Incoming>,
+    connection: &Arc<ConnectInfo>,
     _: Authenticated,
-    State(state): State<Arc<AppState>>,
-    Extension(connection): Extension<Arc<ConnectInfo>>,
-    version: Version,
-    request: HeaderMap,
-) -> Result<Response, ApiError> {
+) -> RouteResult {
     if state.latest.borrow().is_none() {
         return Err(ApiError::NoReading);
     }
-    let last_seen = request.get(LAST_EVENT_ID).map(|id| Bytes::copy_from_slice(id.as_bytes()));
+    let last_seen = request.headers().get(LAST_EVENT_ID).map(|id| Bytes::copy_from_slice(id.as_bytes()));
     let (latest, stopping) = (state.latest.subscribe(), state.stopping.clone());
     let events = Events::new(latest, last_seen, state.heartbeat, stopping, &state.metrics.streams);
+    let (version, connection) = (request.version(), connection.clone());
+    let is_http1 = version < Version::HTTP_2;
+    let body = if is_http1 {
+        Body::from_stream(first(events, connection, version == Version::HTTP_11))
+    } else {
+        Body::from_stream(whole(events, connection))
+    };
+    let mut response = Response::new(Either::Right(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     // no-transform: a proxy that compresses the response would delay events to fill its buffer.
-    let headers =
-        [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store, no-transform"), (X_ACCEL_BUFFERING, "no")];
-    if version >= Version::HTTP_2 {
-        return Ok((headers, Body::from_stream(whole(events, connection))).into_response());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    if is_http1 {
+        strict_http::close(headers);
     }
-    let mut response =
-        (headers, Body::from_stream(first(events, connection, version == Version::HTTP_11))).into_response();
-    strict_http::close(response.headers_mut());
     Ok(response)
 }
 

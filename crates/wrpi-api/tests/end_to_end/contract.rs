@@ -1,5 +1,9 @@
 //! The HTTP contract, row by row, as a client of the real binary sees it over a socket.
 
+use std::collections::BTreeSet;
+use std::fs::read_to_string;
+
+use serde_json::Value;
 use wrpi_test::{Api, BODY, Redis, Response, TIMESTAMP, VALUE, basic, eventually, get, random_password, send};
 
 use crate::support::guess::{NO_REFILL, guess};
@@ -196,14 +200,29 @@ fn answers_unknown_paths_and_methods_with_json_errors() {
 }
 
 #[test]
-fn serves_the_index_without_a_password() {
-    let redis = Redis::start();
-    let api = Api::follow(&redis, &[]);
-    let answer = send(&api.address, "GET", "/", &[]);
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    let routes = r#"{"routes":["/v0/wrpi","/v0/wrpi/stream","/","/openapi.json"],"description":"WRPI"#;
-    assert!(answer.body.starts_with(routes), "{}", answer.body);
+fn serves_describes_and_counts_every_route_of_the_index() {
+    let (api, _redis) = Api::start(&[]);
+    let json = |target| -> Value {
+        let answer = send(&api.address, "GET", target, &[]);
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    let (index, description) = (json("/"), json("/openapi.json"));
+    let routes: Vec<_> = index["routes"].as_array().unwrap().iter().map(|route| route.as_str().unwrap()).collect();
+    let described = description["paths"].as_object().unwrap();
+    assert_eq!(BTreeSet::from_iter(&routes).len(), described.len(), "{routes:?}");
+    let page = read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md")).unwrap();
+    for route in routes {
+        assert!(page.contains(&format!("`GET {route}`")), "{route} in docs/api.md");
+        let status = if described[route]["get"]["security"].is_array() { 401 } else { 200 };
+        assert_eq!(send(&api.address, "GET", route, &[]).status, status, "{route}");
+        let series =
+            |method, status| format!(r#"http_requests_total{{method="{method}",route="{route}",status="{status}"}}"#);
+        assert_ne!(api.metric(&series("GET", status)), "0", "{route}");
+        if status == 401 {
+            assert_eq!(api.metric(&series("HEAD", 503)), "0", "{route}");
+        }
+    }
 }
 
 #[test]

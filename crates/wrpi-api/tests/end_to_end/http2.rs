@@ -57,6 +57,23 @@ fn refuses_a_head_of_16_kib_and_ends_the_connection_if_it_is_much_longer() {
 }
 
 #[test]
+fn answers_head_like_get_without_a_body() {
+    let https = Https::start(&[]);
+    Runtime::new().unwrap().block_on(async {
+        let client = Client::connect(&https).await;
+        for path in ["/v0/wrpi", "/v0/wrpi/stream", "/", "/nowhere"] {
+            let mut get = client.get(path).await;
+            let mut head = client.request("HEAD", path, 0).await.unwrap().await.unwrap();
+            assert_eq!(head.status(), get.status(), "{path}");
+            assert!(head.headers_mut().remove("date").and(get.headers_mut().remove("date")).is_some(), "{path}");
+            assert_eq!(head.headers(), get.headers(), "{path}");
+            // A client that gets a body resets the stream.
+            assert_eq!(text(head.into_body()).await, "", "{path}");
+        }
+    });
+}
+
+#[test]
 fn refuses_an_invalid_or_contradictory_host() {
     let https = Https::start(&[]);
     for (authority, host, status) in [

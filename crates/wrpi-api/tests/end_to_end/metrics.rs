@@ -87,14 +87,10 @@ fn counts_requests_by_labels_that_clients_cannot_invent() {
         ("GET", "/v0/wrpi", 200, 4),
         ("GET", "/v0/wrpi", 304, 1),
         ("GET", "/v0/wrpi", 401, 1),
-        ("GET", "/v0/wrpi", 429, 0),
         ("GET", "/v0/wrpi", 503, 1),
         ("GET", "/v0/wrpi/stream", 401, 1),
-        ("GET", "/v0/wrpi/stream", 503, 0),
         ("GET", "other", 404, 3),
         ("HEAD", "/v0/wrpi", 401, 1),
-        ("HEAD", "/v0/wrpi", 503, 0),
-        ("HEAD", "/v0/wrpi/stream", 503, 0),
         ("OPTIONS", "/v0/wrpi", 204, 1),
         ("OTHER", "/v0/wrpi", 405, 2),
         ("OTHER", "other", 404, 1),
@@ -102,7 +98,10 @@ fn counts_requests_by_labels_that_clients_cannot_invent() {
     let expected = expected.map(|(method, route, status, count)| {
         (format!(r#"{{method="{method}",route="{route}",status="{status}"}}"#), count.to_string())
     });
-    assert_eq!(samples(&api, "http_requests_total"), expected);
+    // Some series exist before the first request.
+    let mut counted = samples(&api, "http_requests_total");
+    counted.retain(|(_, count)| count != "0");
+    assert_eq!(counted, expected);
     for (route, count) in [("/", "1"), ("/v0/wrpi", "11"), ("/v0/wrpi/stream", "1"), ("other", "4")] {
         let of_route = |part: &str, more: &str| {
             api.metric(&format!(r#"http_request_duration_seconds_{part}{{route="{route}"{more}}}"#))

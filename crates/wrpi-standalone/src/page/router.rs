@@ -6,6 +6,7 @@ use axum::Router;
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use wrpi_api::Document;
 
@@ -35,8 +36,8 @@ pub(crate) fn router(scheme: &'static str, api: SocketAddr) -> Router {
     })
 }
 
-fn respond(file: &Document, request: &HeaderMap) -> ([(&'static str, &'static str); 1], axum::response::Response) {
-    ([("x-content-type-options", "nosniff")], file.respond(request))
+fn respond(file: &Document, request: &HeaderMap) -> Response {
+    ([("x-content-type-options", "nosniff")], file.respond(request)).into_response()
 }
 
 /// The host and port at which the browser that sent `request` reaches the API. If the API listens on loopback or on every

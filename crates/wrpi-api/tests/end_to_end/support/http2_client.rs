@@ -33,7 +33,14 @@ impl Client {
 
     /// Sends GET `path` with a header of `padding` bytes; fails when the server accepts no more requests.
     pub(crate) async fn send(&self, path: &str, padding: usize) -> Result<ResponseFuture, Error> {
-        let request = Request::get(format!("https://{HOST}{path}"))
+        self.request("GET", path, padding).await
+    }
+
+    /// Like [`Client::send`], with another method.
+    pub(crate) async fn request(&self, method: &str, path: &str, padding: usize) -> Result<ResponseFuture, Error> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("https://{HOST}{path}"))
             .header("authorization", &self.credentials)
             .header("x-padding", "x".repeat(padding));
         let mut requests = self.requests.clone().ready().await?;
