@@ -8,7 +8,7 @@ use crate::{ClientIpSource, Password, auth};
 
 /// Whether a request with `headers` has the password.
 pub fn has_password(headers: &HeaderMap, password: &Password) -> bool {
-    auth::password_of(headers).is_some_and(|given| password.equals(&given).into())
+    auth::password_of(headers).is_some_and(|candidate| password.equals(&candidate).into())
 }
 
 /// The address of the client that sent a request with `headers` on a connection from `peer`.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tracing::warn;
 use wrpi_core::certificates::ALLOWED;
 use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
@@ -76,9 +76,7 @@ impl Passwords {
         let meaning = "Previous password, still accepted. Remove it when `wrpi_auth_previous_password_total` no longer \
                        grows. Ignored if it equals the current password.";
         let previous = reader.secret("APP_PASSWORD_PREVIOUS", "none", meaning);
-        let current = current?;
-        let previous = previous.filter(|previous| previous.expose_secret() != current.expose_secret());
-        Some(Self { current: Password::new(current)?, previous: previous.and_then(Password::new) })
+        Some(Self { current: Password::new(current?)?, previous: previous.and_then(Password::new) })
     }
 }
 

@@ -13,6 +13,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::connect_info::ConnectInfo;
 use crate::error::ApiError;
@@ -27,21 +28,22 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A password of the API. It cannot be printed.
+/// A password of the API, in NFC. It cannot be printed.
 #[derive(Clone, Debug)]
 pub struct Password(SecretString);
 
 impl Password {
     /// `None` if the password is empty, since that protects nothing.
     pub fn new(password: SecretString) -> Option<Self> {
-        (!password.expose_secret().is_empty()).then_some(Self(password))
+        let password = password.expose_secret();
+        (!password.is_empty()).then(|| Self(password.nfc().collect::<String>().into()))
     }
 
-    /// Compares in a time that depends only on the length of the password, not on `given`.
-    pub(crate) fn equals(&self, given: &[u8]) -> Choice {
+    /// Compares in a time that depends only on the length of the password, not on `candidate`.
+    pub(crate) fn equals(&self, candidate: &[u8]) -> Choice {
         let own = self.0.expose_secret().as_bytes();
-        let same_length = given.len().ct_eq(&own.len());
-        let compared = if same_length.into() { given } else { own };
+        let same_length = candidate.len().ct_eq(&own.len());
+        let compared = if same_length.into() { candidate } else { own };
         compared.ct_eq(own) & same_length
     }
 }
@@ -63,15 +65,17 @@ enum Accepted {
 
 impl Passwords {
     /// Always compares with both passwords, so the time does not depend on which one matches.
-    fn find(&self, given: &[u8]) -> Option<Accepted> {
-        let is_current = self.current.equals(given);
-        let is_previous = self.previous.as_ref().map_or(Choice::from(0), |previous| previous.equals(given));
+    fn find(&self, candidate: &[u8]) -> Option<Accepted> {
+        let is_current = self.current.equals(candidate);
+        let is_previous = self.previous.as_ref().map_or(Choice::from(0), |previous| previous.equals(candidate));
         if is_current.into() { Some(Accepted::Current) } else { bool::from(is_previous).then_some(Accepted::Previous) }
     }
 }
 
-/// The password in Basic credentials: everything after the first colon. `None` if they are malformed.
-fn given_password(credentials: &[u8]) -> Option<Vec<u8>> {
+/// The password in Basic credentials: everything after the first colon, in NFC. `None` if they are malformed.
+///
+/// RFC 7617, section 2.1, requires NFC of clients, but many send what the keyboard or the operating system produced.
+fn basic_password(credentials: &[u8]) -> Option<Vec<u8>> {
     let (scheme, rest) = credentials.split_at(credentials.iter().position(|b| *b == b' ')?);
     if !scheme.eq_ignore_ascii_case(b"Basic") {
         return None;
@@ -79,6 +83,11 @@ fn given_password(credentials: &[u8]) -> Option<Vec<u8>> {
     let mut user_and_password = BASE64.decode(rest.trim_ascii()).ok()?;
     let colon = user_and_password.iter().position(|b| *b == b':')?;
     user_and_password.drain(..=colon);
+    if !user_and_password.is_ascii()
+        && let Ok(text) = str::from_utf8(&user_and_password)
+    {
+        return Some(text.nfc().collect::<String>().into());
+    }
     Some(user_and_password)
 }
 
@@ -86,7 +95,7 @@ fn given_password(credentials: &[u8]) -> Option<Vec<u8>> {
 pub(crate) fn password_of(headers: &HeaderMap) -> Option<Vec<u8>> {
     let mut credentials = headers.get_all(AUTHORIZATION).iter();
     match (credentials.next(), credentials.next()) {
-        (Some(only), None) => given_password(only.as_bytes()),
+        (Some(only), None) => basic_password(only.as_bytes()),
         _ => None,
     }
 }
@@ -148,12 +157,12 @@ impl Authenticator {
         if let Some((throttle, client)) = throttle {
             throttle.check(client, now)?;
         }
-        let given = password_of(headers).ok_or(ApiError::Unauthenticated)?;
-        if let Some(accepted) = self.passwords.find(&given) {
+        let candidate = password_of(headers).ok_or(ApiError::Unauthenticated)?;
+        if let Some(accepted) = self.passwords.find(&candidate) {
             return Ok(accepted);
         }
         if let Some((throttle, client)) = throttle {
-            throttle.record_wrong(client, &given, now)?;
+            throttle.record_wrong(client, &candidate, now)?;
         }
         Err(ApiError::Unauthenticated)
     }
@@ -175,7 +184,7 @@ mod tests {
         for value in credentials {
             headers.append(AUTHORIZATION, http::HeaderValue::from_bytes(value).unwrap());
         }
-        password_of(&headers).is_some_and(|given| Password::new(password.into()).unwrap().equals(&given).into())
+        password_of(&headers).is_some_and(|candidate| Password::new(password.into()).unwrap().equals(&candidate).into())
     }
 
     fn basic(scheme: &str, user_and_password: &[u8]) -> Vec<u8> {
@@ -208,18 +217,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn accepts_only_the_exact_password(user in "[^:]{0,9}", password in ".{1,40}", other in ".{0,40}") {
-            let with = |given: &str| accepts(&password, &[&basic("Basic ", format!("{user}:{given}").as_bytes())]);
+        fn accepts_only_the_same_text(user in "[^:]{0,9}", password in ".{1,40}", other in ".{0,40}") {
+            let with = |candidate: &str| accepts(&password, &[&basic("Basic ", format!("{user}:{candidate}").as_bytes())]);
             prop_assert!(with(&password));
-            prop_assert_eq!(with(&other), other == password);
+            prop_assert_eq!(with(&other), other.nfc().eq(password.nfc()));
             prop_assert!(!with(&password.repeat(2)));
             prop_assert!(!with(&password[..password.char_indices().last().unwrap().0]));
         }
 
         #[test]
         fn never_panics_on_any_header(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let _ = given_password(&bytes);
-            let _ = given_password(&[b"Basic ", &bytes[..]].concat());
+            let _ = basic_password(&bytes);
+            let _ = basic_password(&[b"Basic ", &bytes[..]].concat());
         }
     }
 }
