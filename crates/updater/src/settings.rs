@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
+use wrpi_core::settings::{self, Description, Lookup, Reader, SettingsError, ValueParser};
 use wrpi_core::{store, telemetry};
 
 /// The Python updater had the same default.
@@ -42,8 +42,13 @@ impl Settings {
         let interval = "Time between two calculations.";
         Self {
             store: store::Settings::read(reader, DEFAULT_DB),
-            deadline: reader.value("UPDATE_DEADLINE", "30s", Form::duration(), deadline),
-            interval: reader.optional("UPDATE_INTERVAL", "one calculation, then exit", &Form::duration(), interval),
+            deadline: reader.value("UPDATE_DEADLINE", "30s", ValueParser::duration(), deadline),
+            interval: reader.optional(
+                "UPDATE_INTERVAL",
+                "one calculation, then exit",
+                &ValueParser::duration(),
+                interval,
+            ),
             telemetry: telemetry::Settings::read(reader),
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use prometheus::core::Collector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 use tokio::sync::watch;
 use wrpi_core::Reading;
@@ -62,105 +62,70 @@ impl Metrics {
     /// # Errors
     ///
     /// When `registry` already has metrics of the same names.
-    pub(crate) fn register(
-        registry: Registry,
-        readings: watch::Receiver<Option<Reading>>,
-    ) -> Result<Self, prometheus::Error> {
-        let requests = IntCounterVec::new(
-            Opts::new("http_requests_total", "Requests by method, route and status."),
-            &["method", "route", "status"],
-        )?;
-        let probes = IntCounterVec::new(
-            Opts::new("wrpi_probes_total", "Answered probes by route and status."),
-            &["route", "status"],
-        )?;
+    pub(crate) fn register(registry: Registry, readings: watch::Receiver<Option<Reading>>) -> Result<Self, Error> {
+        let counter = |name, help| registered(&registry, IntCounter::new(name, help));
+        let counters =
+            |name, help, labels: &[&str]| registered(&registry, IntCounterVec::new(Opts::new(name, help), labels));
+        let gauges =
+            |name, help, labels: &[&str]| registered(&registry, IntGaugeVec::new(Opts::new(name, help), labels));
+        let requests =
+            counters("http_requests_total", "Requests by method, route and status.", &["method", "route", "status"])?;
+        let probes = counters("wrpi_probes_total", "Answered probes by route and status.", &["route", "status"])?;
         for labels in [[LIVEZ, "200"], [READYZ, "200"], [READYZ, "503"]] {
             probes.with_label_values(&labels);
         }
-        let durations = HistogramVec::new(
-            HistogramOpts::new(
-                "http_request_duration_seconds",
-                "Time from receiving the request headers to sending the response headers.",
-            )
-            .buckets(BUCKETS.to_vec()),
-            &["route"],
+        let durations = HistogramOpts::new(
+            "http_request_duration_seconds",
+            "Time from receiving the request headers to sending the response headers.",
+        );
+        let durations = registered(&registry, HistogramVec::new(durations.buckets(BUCKETS.to_vec()), &["route"]))?;
+        let build = gauges(
+            "wrpi_build_info",
+            "Always 1, with the version and the commit of the build.",
+            &["version", "commit"],
         )?;
-        let metrics = Self {
-            registry,
+        let commit = option_env!("WRPI_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("unknown");
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), commit]).set(1);
+        registry.register(Box::new(reading::LatestReading::new(readings)?))?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(process::Process::new()))?;
+        Ok(Self {
             reading_outcomes: OUTCOMES.map(|code| requests.with_label_values(&["GET", READING, &code.to_string()])),
             reading_duration: durations.with_label_values(&[READING]),
             requests,
             probes,
             durations,
-            connections: IntGaugeVec::new(Opts::new("http_connections_active", "Open connections."), &["listener"])?,
-            connections_refused: IntCounterVec::new(
-                Opts::new(
-                    "http_connections_refused_total",
-                    "New connections closed because the limit was reached and all were authenticated.",
-                ),
+            connections: gauges("http_connections_active", "Open connections.", &["listener"])?,
+            connections_refused: counters(
+                "http_connections_refused_total",
+                "New connections closed because the limit was reached and all were authenticated.",
                 &["listener"],
             )?,
-            connections_max: IntGaugeVec::new(
-                Opts::new("http_connections_max", "Maximum open connections."),
+            connections_max: gauges("http_connections_max", "Maximum open connections.", &["listener"])?,
+            connections_evicted: counters(
+                "http_connections_evicted_total",
+                "Unauthenticated connections closed in favor of new ones because the connection limit was reached.",
                 &["listener"],
             )?,
-            connections_evicted: IntCounterVec::new(
-                Opts::new(
-                    "http_connections_evicted_total",
-                    "Unauthenticated connections closed in favor of new ones because the connection limit was reached.",
-                ),
-                &["listener"],
-            )?,
-            connections_closed: IntCounterVec::new(
-                Opts::new(
-                    "http_connections_closed_total",
-                    "Connections that ended early, by reason: idle, unacknowledged (the kernel got no acknowledgment), \
-                     half_closed (in favor of new ones, at the connection limit), error (the client broke TLS, HTTP/1 or \
-                     HTTP/2, or reset the connection).",
-                ),
+            connections_closed: counters(
+                "http_connections_closed_total",
+                "Connections that ended early, by reason: idle, unacknowledged (the kernel got no acknowledgment), \
+                 half_closed (in favor of new ones, at the connection limit), error (the client broke TLS, HTTP/1 or \
+                 HTTP/2, or reset the connection).",
                 &["listener", "reason"],
             )?,
-            auth_failures: IntCounter::new("wrpi_auth_failures_total", "Requests without a valid password.")?,
-            auth_previous_password: IntCounter::new(
+            auth_failures: counter("wrpi_auth_failures_total", "Requests without a valid password.")?,
+            auth_previous_password: counter(
                 "wrpi_auth_previous_password_total",
                 "Requests authenticated with the previous password.",
             )?,
-            auth_throttled: IntCounter::new(
+            auth_throttled: counter(
                 "wrpi_auth_throttled_total",
                 "Requests refused because their client had tried too many passwords.",
             )?,
-            streams: IntGauge::new("wrpi_streams_active", "Open streams of readings.")?,
-        };
-        let build = IntGaugeVec::new(
-            Opts::new("wrpi_build_info", "Always 1, with the version and the commit of the build."),
-            &["version", "commit"],
-        )?;
-        build
-            .with_label_values(&[
-                env!("CARGO_PKG_VERSION"),
-                option_env!("WRPI_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("unknown"),
-            ])
-            .set(1);
-        let collectors: [Box<dyn Collector>; 14] = [
-            Box::new(metrics.requests.clone()),
-            Box::new(metrics.probes.clone()),
-            Box::new(metrics.durations.clone()),
-            Box::new(metrics.connections.clone()),
-            Box::new(metrics.connections_refused.clone()),
-            Box::new(metrics.connections_max.clone()),
-            Box::new(metrics.connections_evicted.clone()),
-            Box::new(metrics.connections_closed.clone()),
-            Box::new(metrics.auth_failures.clone()),
-            Box::new(metrics.auth_previous_password.clone()),
-            Box::new(metrics.auth_throttled.clone()),
-            Box::new(metrics.streams.clone()),
-            Box::new(build),
-            Box::new(reading::LatestReading::new(readings)?),
-        ];
-        collectors.into_iter().try_for_each(|collector| metrics.registry.register(collector))?;
-        #[cfg(target_os = "linux")]
-        metrics.registry.register(Box::new(process::Process::new()))?;
-        Ok(metrics)
+            streams: registered(&registry, IntGauge::new("wrpi_streams_active", "Open streams of readings."))?,
+            registry,
+        })
     }
 
     /// The connection metrics of `listener`, whose connection limit is `max`.
@@ -204,6 +169,13 @@ impl Metrics {
         }
         self.requests.with_label_values(&[method_label(method), route, status.as_str()]).inc();
     }
+}
+
+/// Registers `metric`.
+fn registered<M: Collector + Clone + 'static>(registry: &Registry, metric: Result<M, Error>) -> Result<M, Error> {
+    let metric = metric?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
 }
 
 fn method_label(method: &Method) -> &'static str {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tracing::warn;
 use wrpi_core::certificates::ALLOWED;
-use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
+use wrpi_core::settings::{self, Description, Lookup, Reader, SettingsError, ValueParser};
 use wrpi_core::{runtime, store, telemetry};
 
 use crate::auth::{ClientIpSource, Password, Passwords, ThrottleLimit};
@@ -54,7 +54,7 @@ impl Settings {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let heartbeat = "Maximum time between two reads of Redis, in case an invalidation message is lost.";
         let store = store::Settings::read(reader, DEFAULT_DB);
-        let heartbeat = reader.value("REDIS_HEARTBEAT", "5s", Form::duration(), heartbeat);
+        let heartbeat = reader.value("REDIS_HEARTBEAT", "5s", ValueParser::duration(), heartbeat);
         let passwords = Passwords::read(reader, None);
         let http = HttpSettings::read(reader, DEFAULT_HOST);
         let access = AccessSettings::read(reader);
@@ -130,13 +130,13 @@ impl HttpSettings {
         let idle = "How long a connection may be idle after a request. Behind a load balancer, set a longer time than \
                     the load balancer's own.";
         let settings = Self {
-            listen: reader.value("LISTEN_ADDR", &on(8080), Form::socket_address(), "Public listener."),
+            listen: reader.value("LISTEN_ADDR", &on(8080), ValueParser::socket_address(), "Public listener."),
             tls: TlsSettings::read(reader, &on(8443)),
             admin: admin_address(reader),
-            max_connections: reader.value("MAX_CONNECTIONS", "10000", Form::number(1..=1_000_000), connections),
-            idle_timeout: reader.value("IDLE_TIMEOUT", "75s", Form::duration(), idle),
+            max_connections: reader.value("MAX_CONNECTIONS", "10000", ValueParser::number(1..=1_000_000), connections),
+            idle_timeout: reader.value("IDLE_TIMEOUT", "75s", ValueParser::duration(), idle),
         };
-        settings.refuse_overlaps(reader);
+        settings.reject_overlaps(reader);
         settings
     }
 
@@ -145,14 +145,14 @@ impl HttpSettings {
         [("LISTEN_ADDR", self.listen)].into_iter().chain(self.tls.as_ref().map(|tls| ("TLS_LISTEN_ADDR", tls.listen)))
     }
 
-    fn refuse_overlaps(&self, reader: &mut Reader<'_>) {
+    fn reject_overlaps(&self, reader: &mut Reader<'_>) {
         let listeners: Vec<_> = self.public().chain([("ADMIN_ADDR", self.admin)]).collect();
         for (at, (name, address)) in listeners.iter().enumerate() {
             let is_same = |other: SocketAddr| address.port() == other.port() && overlap(address.ip(), other.ip());
             for (other_name, other) in listeners[..at].iter().filter(|(_, other)| other.port() != 0 && is_same(*other))
             {
                 let wrong = format!("are {other} and {address}, which overlap");
-                reader.refuse(&format!("{other_name} and {name}"), &wrong, "different ports or IP addresses");
+                reader.reject(&format!("{other_name} and {name}"), &wrong, "different ports or IP addresses");
             }
         }
     }
@@ -171,16 +171,17 @@ impl TlsSettings {
     fn read(reader: &mut Reader<'_>, default: &str) -> Option<Self> {
         let known = reader.problems();
         let meaning = "PEM file of the certificate chain. With `TLS_KEY_FILE` it enables HTTPS. Reloaded when changed.";
-        let chain = reader.optional("TLS_CERT_FILE", "no HTTPS", &Form::path(), meaning);
-        let key = reader.optional("TLS_KEY_FILE", "no HTTPS", &Form::path(), "PEM file of the private key.");
-        let listen = reader.value("TLS_LISTEN_ADDR", default, Form::socket_address(), "Public listener over TLS.");
+        let chain = reader.optional("TLS_CERT_FILE", "no HTTPS", &ValueParser::path(), meaning);
+        let key = reader.optional("TLS_KEY_FILE", "no HTTPS", &ValueParser::path(), "PEM file of the private key.");
+        let listen =
+            reader.value("TLS_LISTEN_ADDR", default, ValueParser::socket_address(), "Public listener over TLS.");
         let meaning = "What the plain listener does when HTTPS is enabled: `redirect` (308, except `/`) or `serve`.";
-        let plain = Form::choice(&[("redirect", true), ("serve", false)]);
+        let plain = ValueParser::choice(&[("redirect", true), ("serve", false)]);
         let redirect = reader.value("PLAIN_HTTP", "redirect", plain, meaning);
-        let (unset, port) = ("the port of `TLS_LISTEN_ADDR`", Form::number(1..=u16::MAX));
+        let (unset, port) = ("the port of `TLS_LISTEN_ADDR`", ValueParser::number(1..=u16::MAX));
         let https_port = reader.optional("HTTPS_PORT", unset, &port, "Public HTTPS port, used in redirects.");
         let meaning = "How long browsers must use HTTPS, in seconds (`Strict-Transport-Security`). `0`: no header.";
-        let hsts_max_age = reader.value("HSTS_MAX_AGE", "31536000", Form::number(0..=u32::MAX), meaning);
+        let hsts_max_age = reader.value("HSTS_MAX_AGE", "31536000", ValueParser::number(0..=u32::MAX), meaning);
         let (files, are_good) = ("TLS_CERT_FILE and TLS_KEY_FILE:", reader.problems() == known);
         match (chain, key) {
             (Some(chain), Some(key)) => match Certificates::load(chain, key) {
@@ -189,23 +190,23 @@ impl TlsSettings {
                     return Some(Self { listen, certificates, redirect, https_port, hsts_max_age });
                 }
                 Err(error) => {
-                    reader.refuse(files, &error.to_string(), ALLOWED);
+                    reader.reject(files, &error.to_string(), ALLOWED);
                 }
             },
             _ if !are_good => {}
-            (None, None) => refuse_https(reader),
-            _ => reader.refuse(files, "only one is set", "both or neither"),
+            (None, None) => reject_https(reader),
+            _ => reader.reject(files, "only one is set", "both or neither"),
         }
         None
     }
 }
 
-/// Refuses settings that need HTTPS if there is no certificate: the user who set them expects HTTPS to be enabled.
-fn refuse_https(reader: &mut Reader<'_>) {
+/// Rejects settings that need HTTPS if there is no certificate: the user who set them expects HTTPS to be enabled.
+fn reject_https(reader: &mut Reader<'_>) {
     let https = [("TLS_LISTEN_ADDR", ""), ("PLAIN_HTTP", "serve"), ("HTTPS_PORT", ""), ("HSTS_MAX_AGE", "0")];
     for (name, harmless) in https {
-        if reader.given(name).is_some_and(|given| given != harmless) {
-            reader.refuse(name, "is set without HTTPS", "only with TLS_CERT_FILE and TLS_KEY_FILE");
+        if reader.raw(name).is_some_and(|raw| raw != harmless) {
+            reader.reject(name, "is set without HTTPS", "only with TLS_CERT_FILE and TLS_KEY_FILE");
         }
     }
 }
@@ -214,17 +215,17 @@ impl AccessSettings {
     /// Reads the settings.
     pub fn read(reader: &mut Reader<'_>) -> Self {
         let guesses = "How many different wrong passwords a client may try at once. `0`: no limit.";
-        let burst = reader.value("AUTH_GUESSES", "10", Form::number(0..=100), guesses);
+        let burst = reader.value("AUTH_GUESSES", "10", ValueParser::number(0..=100), guesses);
         let refill = "Time until a client may try one more password.";
-        let refill = reader.value("AUTH_GUESS_REFILL", "30s", Form::duration(), refill);
+        let refill = reader.value("AUTH_GUESS_REFILL", "30s", ValueParser::duration(), refill);
         let client_ip = "Source of a client's address: `connection`, or a header that your proxy sets, such as \
                          `x-forwarded-for:2` (the second address from the right).";
         let source = "connection, or a header name, optionally with a position from 1 to 100, such as x-real-ip, \
                       x-forwarded-for:2 or forwarded";
-        let source = Form::new(source, ClientIpSource::parse);
+        let source = ValueParser::new(source, ClientIpSource::parse);
         let origins = "Comma-separated origins of the pages that may call the API. `*` allows all.";
         let allowed = "*, or comma-separated origins such as https://app.example.com or capacitor://localhost";
-        let allowed = Form::new(allowed, AllowedOrigins::parse);
+        let allowed = ValueParser::new(allowed, AllowedOrigins::parse);
         Self {
             throttle: NonZeroU32::new(burst).map(|burst| ThrottleLimit { burst, refill }),
             client_ip: reader.value("CLIENT_IP_SOURCE", "connection", source, client_ip),
@@ -236,7 +237,7 @@ impl AccessSettings {
 /// Reads the address of the admin listener alone.
 pub(crate) fn admin_address(reader: &mut Reader<'_>) -> SocketAddr {
     let meaning = "Admin listener: `/livez`, `/readyz` and `/metrics`. Never expose it to clients.";
-    reader.value("ADMIN_ADDR", "127.0.0.1:9090", Form::socket_address(), meaning)
+    reader.value("ADMIN_ADDR", "127.0.0.1:9090", ValueParser::socket_address(), meaning)
 }
 
 /// Whether listeners on these two addresses share an address.

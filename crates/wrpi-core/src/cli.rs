@@ -58,7 +58,7 @@ impl Cli {
             ["-V" | "--version"] => self.print(&format!("{} {}\n", self.name, self.version)),
             _ => {
                 let own = if self.healthcheck.is_some() { "healthcheck, " } else { "" };
-                refuse(&format!("arguments are {arguments:?}; allowed: none, {own}--help or --version"))
+                reject(&format!("arguments are {arguments:?}; allowed: none, {own}--help or --version"))
             }
         }
     }
@@ -79,10 +79,10 @@ impl Cli {
 
 /// Unwraps settings, or prints one line for each invalid one on standard error and exits with code 2.
 pub fn settings_or_exit<T>(settings: Result<T, SettingsError>) -> T {
-    settings.unwrap_or_else(|error| refuse(&error.to_string()))
+    settings.unwrap_or_else(|error| reject(&error.to_string()))
 }
 
-fn refuse(problem: &str) -> ! {
+fn reject(problem: &str) -> ! {
     // If standard error is closed, the exit code still reports the problem.
     let _printed = writeln!(std::io::stderr(), "{problem}");
     exit(2)

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::Builder;
 
-use crate::settings::{Form, Lookup, Reader};
+use crate::settings::{Lookup, Reader, ValueParser};
 
 /// How many threads run tasks.
 const THREADS: &str = "TOKIO_WORKER_THREADS";
@@ -14,8 +14,8 @@ pub fn read_threads(reader: &mut Reader<'_>) {
     reader.optional(THREADS, "one per processor", &threads(), "Threads that serve requests.");
 }
 
-fn threads() -> Form<usize> {
-    Form::number(1..=1024)
+fn threads() -> ValueParser<usize> {
+    ValueParser::number(1..=1024)
 }
 
 /// Runs `main` to its end, with tasks on as many threads as the setting in `lookup` says. If the setting is invalid, it is
@@ -25,9 +25,9 @@ fn threads() -> Form<usize> {
 ///
 /// When the system refuses a thread or a descriptor.
 pub fn block_on(lookup: Lookup<'_>, main: impl Future<Output = ExitCode>) -> ExitCode {
-    let given = lookup(THREADS).and_then(|text| threads().parse(text.to_str()?));
+    let wanted = lookup(THREADS).and_then(|text| threads().parse(text.to_str()?));
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-    run(Builder::new_multi_thread().worker_threads(given.unwrap_or_else(processors)), main)
+    run(Builder::new_multi_thread().worker_threads(wanted.unwrap_or_else(processors)), main)
 }
 
 /// Like [`block_on`], with all tasks on the calling thread.

@@ -2,14 +2,14 @@
 //! values and meaning. `--help`, the errors and the table in the documentation are generated from that description.
 
 mod description;
-mod form;
 mod secret;
+mod value_parser;
 
 use std::ffi::OsString;
 use std::fmt;
 
 pub use description::{Description, describe, help};
-pub use form::{Form, is_host_name};
+pub use value_parser::{ValueParser, is_host_name};
 
 /// Finds the value of an environment variable: `std::env::var_os` in `main`, a closure over a table in tests.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -58,33 +58,33 @@ impl<'a> Reader<'a> {
     ///
     /// # Panics
     ///
-    /// When `default` does not match `form`.
-    pub fn value<T>(&mut self, name: &str, default: &str, form: Form<T>, meaning: &str) -> T {
+    /// When `default` does not match `parser`.
+    pub fn value<T>(&mut self, name: &str, default: &str, parser: ValueParser<T>, meaning: &str) -> T {
         let shown = if default.is_empty() { "empty".to_owned() } else { format!("`{default}`") };
-        let value = self.optional(name, &shown, &form, meaning);
-        value.unwrap_or_else(|| form.parse(default).unwrap_or_else(|| panic!("the default of {name} is not allowed")))
+        let value = self.optional(name, &shown, &parser, meaning);
+        value.unwrap_or_else(|| parser.parse(default).unwrap_or_else(|| panic!("the default of {name} is not allowed")))
     }
 
     /// The value of the variable `name`, or `None` if it is unset or invalid. `unset` describes the effect of leaving it
     /// unset.
-    pub fn optional<T>(&mut self, name: &str, unset: &str, form: &Form<T>, meaning: &str) -> Option<T> {
-        self.describe(name, unset, form.allowed(), meaning);
-        let given = self.given(name)?;
-        let value = given.to_str().and_then(|text| form.parse(text));
+    pub fn optional<T>(&mut self, name: &str, unset: &str, parser: &ValueParser<T>, meaning: &str) -> Option<T> {
+        self.describe(name, unset, parser.allowed(), meaning);
+        let raw = self.raw(name)?;
+        let value = raw.to_str().and_then(|text| parser.parse(text));
         if value.is_none() {
-            let wrong = secret::shown(&given);
-            self.refuse(name, &wrong, form.allowed());
+            let wrong = secret::shown(&raw);
+            self.reject(name, &wrong, parser.allowed());
         }
         value
     }
 
     /// The raw value of the variable `name`.
-    pub fn given(&self, name: &str) -> Option<OsString> {
+    pub fn raw(&self, name: &str) -> Option<OsString> {
         (self.lookup)(name)
     }
 
     /// Reports a problem with `variables`: what is `wrong` (never a secret), and what is `allowed`.
-    pub fn refuse(&mut self, variables: &str, wrong: &str, allowed: &str) {
+    pub fn reject(&mut self, variables: &str, wrong: &str, allowed: &str) {
         self.problems.push(format!("{variables} {wrong}; allowed: {allowed}"));
     }
 
@@ -106,9 +106,9 @@ mod tests {
 
     fn read(reader: &mut Reader<'_>) -> Option<(u16, Duration, Option<String>)> {
         Some((
-            reader.value("PORT", "1", Form::number(1..=9), "`Port`."),
-            reader.value("WAIT", "3s", Form::duration(), "Time."),
-            reader.optional("HOST", "no host", &Form::host(), "Host."),
+            reader.value("PORT", "1", ValueParser::number(1..=9), "`Port`."),
+            reader.value("WAIT", "3s", ValueParser::duration(), "Time."),
+            reader.optional("HOST", "no host", &ValueParser::host(), "Host."),
         ))
     }
 

@@ -20,7 +20,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use crate::settings::{Form, Reader};
+use crate::settings::{Reader, ValueParser};
 
 /// Maximum number of queued lines, about 200 bytes each. When the queue is full, new lines are dropped.
 const QUEUE: usize = 1024;
@@ -48,7 +48,7 @@ pub struct Settings {
 impl Settings {
     /// Reads the settings.
     pub fn read(reader: &mut Reader<'_>) -> Self {
-        let format = Form::choice(&[("google", Format::Google), ("json", Format::Json), ("text", Format::Text)]);
+        let format = ValueParser::choice(&[("google", Format::Google), ("json", Format::Json), ("text", Format::Text)]);
         let unset = "text on a terminal, else JSON";
         let meaning = "Format of the log on standard error: `text`, `json`, or `google` for Google's Cloud Logging.";
         let format = reader.optional("LOG_FORMAT", unset, &format, meaning);
@@ -57,7 +57,7 @@ impl Settings {
                        Libraries log only if you name them (`info,h2=warn`).";
         Self {
             format: format.unwrap_or(default),
-            filter: reader.value("RUST_LOG", "info", Form::new(filter::ALLOWED, filter::parse), meaning),
+            filter: reader.value("RUST_LOG", "info", ValueParser::new(filter::ALLOWED, filter::parse), meaning),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::Rng;
 use rand::distr::{Alphanumeric, SampleString};
 use wrpi_api::{AccessSettings, HttpSettings, Listeners, Passwords};
-use wrpi_core::settings::{self, Description, Form, Lookup, Reader, SettingsError};
+use wrpi_core::settings::{self, Description, Lookup, Reader, SettingsError, ValueParser};
 use wrpi_core::{runtime, telemetry};
 
 /// `wrpi-standalone` is for trying the API: by default it listens on loopback only.
@@ -38,7 +38,7 @@ impl Settings {
     }
 
     fn read(reader: &mut Reader<'_>, random: &mut impl Rng) -> Option<Self> {
-        let is_set = |name: &str| reader.given(name).is_some_and(|value| !value.is_empty());
+        let is_set = |name: &str| reader.raw(name).is_some_and(|value| !value.is_empty());
         let generated = Alphanumeric.sample_string(random, GENERATED_LENGTH);
         let (generated, curl_user) = match (is_set("APP_PASSWORD"), is_set("APP_PASSWORD_FILE")) {
             (false, false) => (Some(generated.clone().into()), format!("any:{generated}")),
@@ -47,9 +47,9 @@ impl Settings {
         };
         let passwords = Passwords::read(reader, generated);
         let interval = "Time between two calculations.";
-        let interval = reader.value("UPDATE_INTERVAL", "60s", Form::duration(), interval);
+        let interval = reader.value("UPDATE_INTERVAL", "60s", ValueParser::duration(), interval);
         let page = "Listener for the example page.";
-        let page = reader.optional("PAGE_ADDR", "no page", &Form::socket_address(), page);
+        let page = reader.optional("PAGE_ADDR", "no page", &ValueParser::socket_address(), page);
         let http = HttpSettings::read(reader, DEFAULT_HOST);
         let access = AccessSettings::read(reader);
         let telemetry = telemetry::Settings::read(reader);

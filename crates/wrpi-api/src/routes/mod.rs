@@ -35,7 +35,7 @@ pub(crate) type ResponseFuture = Ready<Result<Response<Body>, Infallible>>;
 
 /// Every public route, the most requested first. The index, the labels of metrics and log lines, and the series that
 /// start at 0 come from this table.
-static ROUTES: [(&str, Handler); 4] = [
+static ROUTES: &[(&str, Handler)] = &[
     (READING, Protected(reading::reading)),
     ("/v0/wrpi/stream", Protected(stream::stream)),
     ("/", Public(&documents::INDEX)),
@@ -60,7 +60,7 @@ pub(crate) struct Routes {
 
 impl Routes {
     pub(crate) fn new(state: Arc<AppState>, https: Https) -> Self {
-        for (path, handler) in &ROUTES {
+        for (path, handler) in ROUTES {
             if matches!(handler, Protected(_)) {
                 state.metrics.start_at_zero(path);
             }

@@ -23,20 +23,20 @@ impl Reader<'_> {
         self.describe(name, unset, ALLOWED, meaning);
         let meaning = format!("File that holds `{name}`. Set only one of the two.");
         self.describe(&file_name, "unset", ALLOWED_IN_FILE, &meaning);
-        let (given, path) = ((self.lookup)(name), (self.lookup)(&file_name));
-        let (variable, secret, allowed) = match (given, path) {
+        let (raw, path) = ((self.lookup)(name), (self.lookup)(&file_name));
+        let (variable, secret, allowed) = match (raw, path) {
             (None, None) => return None,
             (Some(_), Some(_)) => {
-                self.refuse(&format!("{name} and {file_name}"), "are both set", "only one of them");
+                self.reject(&format!("{name} and {file_name}"), "are both set", "only one of them");
                 return None;
             }
-            (Some(given), None) => (name, parse(given.into_encoded_bytes()), ALLOWED),
+            (Some(raw), None) => (name, parse(raw.into_encoded_bytes()), ALLOWED),
             (None, Some(path)) => (&*file_name, from_file(&path), ALLOWED_IN_FILE),
         };
         match secret {
             Ok(secret) => Some(secret).filter(|secret| !secret.expose_secret().is_empty()),
             Err(wrong) => {
-                self.refuse(variable, &wrong, allowed);
+                self.reject(variable, &wrong, allowed);
                 None
             }
         }
@@ -47,7 +47,7 @@ impl Reader<'_> {
         let known = self.problems.len();
         let secret = self.secret(name, "required", meaning);
         if secret.is_none() && self.problems.len() == known {
-            self.refuse(name, "is unset or empty", &format!("a password, here or in {name}_FILE"));
+            self.reject(name, "is unset or empty", &format!("a password, here or in {name}_FILE"));
         }
         secret
     }
@@ -82,13 +82,13 @@ fn parse(content: Vec<u8>) -> Result<SecretString, String> {
 }
 
 /// How an error shows the value of a setting that is not a secret. It may still contain one by mistake.
-pub(super) fn shown(given: &OsString) -> String {
-    let text = given.to_string_lossy();
+pub(super) fn shown(raw: &OsString) -> String {
+    let text = raw.to_string_lossy();
     // A URL with a password, or a private key.
     if text.contains('@') || text.contains("PRIVATE KEY") {
         return "has a value that is not shown because it may contain a secret".to_owned();
     }
-    format!("is {given:?}")
+    format!("is {raw:?}")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use redis::ConnectionAddr;
 use secrecy::SecretString;
 
 use super::Tls;
-use crate::settings::{Form, Reader};
+use crate::settings::{Reader, ValueParser};
 
 /// The address of the store, and how to log in.
 #[derive(Clone, Debug)]
@@ -29,16 +29,16 @@ impl Settings {
         let db = "Database number. The defaults of updater and API differ: set the same number for both.";
         let known = reader.problems();
         let settings = Self {
-            host: reader.value("REDIS_HOST", "localhost", Form::host(), "Host name or IP address of Redis."),
-            port: reader.value("REDIS_PORT", "6379", Form::number(1..=u16::MAX), "TCP port of Redis."),
-            db: reader.value("REDIS_DB", &default_db.to_string(), Form::number(0..=u16::MAX), db),
+            host: reader.value("REDIS_HOST", "localhost", ValueParser::host(), "Host name or IP address of Redis."),
+            port: reader.value("REDIS_PORT", "6379", ValueParser::number(1..=u16::MAX), "TCP port of Redis."),
+            db: reader.value("REDIS_DB", &default_db.to_string(), ValueParser::number(0..=u16::MAX), db),
             user: reader.value("REDIS_USER", "", user(), "ACL user. Empty: the default user."),
             password: reader.secret("REDIS_PASS", "empty", "Password of the ACL user. Empty: none."),
             tls: Tls::read(reader),
         };
         let is_named = settings.user.as_ref().is_some_and(|user| user != "default");
         if is_named && settings.password.is_none() && reader.problems() == known {
-            reader.refuse("REDIS_USER", "is set without REDIS_PASS, so it would have no effect", "both, or neither");
+            reader.reject("REDIS_USER", "is set without REDIS_PASS, so it would have no effect", "both, or neither");
         }
         settings
     }
@@ -59,8 +59,8 @@ impl Settings {
 }
 
 /// Redis does not allow white space in user names.
-fn user() -> Form<Option<String>> {
-    Form::new("a user name without white space, or empty", |text| {
+fn user() -> ValueParser<Option<String>> {
+    ValueParser::new("a user name without white space, or empty", |text| {
         let is_name = !text.contains(|c: char| c.is_whitespace() || c.is_control());
         is_name.then(|| Some(text.to_owned()).filter(|text| !text.is_empty()))
     })

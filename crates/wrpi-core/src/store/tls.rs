@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use redis::{Client, ClientTlsConfig, ConnectionInfo, RedisResult, TlsCertificates};
 
 use crate::certificates::{self, CertificateError, Pair};
-use crate::settings::{Form, Reader};
+use crate::settings::{Reader, ValueParser};
 
 /// Encryption of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,41 +31,42 @@ impl Tls {
     /// Reads the settings.
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let known = reader.problems();
-        let is_on = reader.value("REDIS_TLS", "false", Form::switch(), "Connect over TLS.");
+        let is_on = reader.value("REDIS_TLS", "false", ValueParser::switch(), "Connect over TLS.");
         let meaning = "PEM file of the certificate authorities to trust for Redis. Read at each connection.";
-        let authorities = reader.optional("REDIS_CA_FILE", "public certificate authorities", &Form::path(), meaning);
+        let authorities =
+            reader.optional("REDIS_CA_FILE", "public certificate authorities", &ValueParser::path(), meaning);
         let meaning = "Do not check that the certificate matches `REDIS_HOST` (needed for Google's Memorystore).";
-        let any_name = reader.value("REDIS_TLS_ANY_NAME", "false", Form::switch(), meaning);
+        let any_name = reader.value("REDIS_TLS_ANY_NAME", "false", ValueParser::switch(), meaning);
         let meaning = "PEM file of the client certificate chain, if Redis asks for one. Read at each connection.";
-        let chain = reader.optional("REDIS_CERT_FILE", "no client certificate", &Form::path(), meaning);
+        let chain = reader.optional("REDIS_CERT_FILE", "no client certificate", &ValueParser::path(), meaning);
         let meaning = "PEM file of the private key of `REDIS_CERT_FILE`.";
-        let key = reader.optional("REDIS_KEY_FILE", "no client certificate", &Form::path(), meaning);
+        let key = reader.optional("REDIS_KEY_FILE", "no client certificate", &ValueParser::path(), meaning);
         if reader.problems() > known {
             return Self::Off;
         }
         let (has_authorities, has_certificate) = (authorities.is_some(), chain.is_some() || key.is_some());
         if any_name && !has_authorities {
             // Anyone can get a certificate for some name from a public authority.
-            reader.refuse("REDIS_TLS_ANY_NAME", "is \"true\"", "only with REDIS_CA_FILE");
+            reader.reject("REDIS_TLS_ANY_NAME", "is \"true\"", "only with REDIS_CA_FILE");
         }
         if !is_on {
             if has_authorities {
-                reader.refuse("REDIS_CA_FILE", "is set", "only with REDIS_TLS=true");
+                reader.reject("REDIS_CA_FILE", "is set", "only with REDIS_TLS=true");
             }
             if has_certificate {
-                reader.refuse(CERTIFICATE, "are set", "only with REDIS_TLS=true");
+                reader.reject(CERTIFICATE, "are set", "only with REDIS_TLS=true");
             }
             return Self::Off;
         }
         if chain.is_some() != key.is_some() {
-            reader.refuse(CERTIFICATE, "are not both set", "both or neither");
+            reader.reject(CERTIFICATE, "are not both set", "both or neither");
         }
         let files = TlsFiles { authorities, any_name, certificate: chain.zip(key) };
         if let Err(error) = files.authorities() {
-            reader.refuse("REDIS_CA_FILE:", &error.to_string(), "a PEM file of CA certificates");
+            reader.reject("REDIS_CA_FILE:", &error.to_string(), "a PEM file of CA certificates");
         }
         if let Err(error) = files.certificate() {
-            reader.refuse(&format!("{CERTIFICATE}:"), &error.to_string(), certificates::ALLOWED);
+            reader.reject(&format!("{CERTIFICATE}:"), &error.to_string(), certificates::ALLOWED);
         }
         Self::On(files)
     }

@@ -1,4 +1,4 @@
-//! The forms that the text of a setting can have.
+//! Parsers of the values that settings can have.
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,15 +8,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// A parser, and a description of the texts that it accepts.
-pub struct Form<T> {
+pub struct ValueParser<T> {
     allowed: String,
     parse: Parse<T>,
 }
 
 type Parse<T> = Box<dyn Fn(&str) -> Option<T>>;
 
-impl<T> Form<T> {
-    /// The form that `parse` accepts; `allowed` describes it.
+impl<T> ValueParser<T> {
+    /// Accepts what `parse` accepts; `allowed` describes it.
     pub fn new(allowed: impl Into<String>, parse: impl Fn(&str) -> Option<T> + 'static) -> Self {
         Self { allowed: allowed.into(), parse: Box::new(parse) }
     }
@@ -49,28 +49,28 @@ impl<T> Form<T> {
     }
 }
 
-impl Form<bool> {
+impl ValueParser<bool> {
     /// `true` or `false`.
     pub fn switch() -> Self {
         Self::choice(&[("true", true), ("false", false)])
     }
 }
 
-impl Form<Duration> {
+impl ValueParser<Duration> {
     /// A duration. Shorter and longer ones than allowed are most likely typing errors.
     pub fn duration() -> Self {
         Self::new("a time from 100ms to 24h, such as 500ms, 30s (or just 30) or 5m", parse_duration)
     }
 }
 
-impl Form<SocketAddr> {
+impl ValueParser<SocketAddr> {
     /// The address of a listener.
     pub fn socket_address() -> Self {
         Self::new("an IP address and port, such as 0.0.0.0:8080 or [::]:8080", |text| text.parse().ok())
     }
 }
 
-impl Form<PathBuf> {
+impl ValueParser<PathBuf> {
     /// The path of a file.
     pub fn path() -> Self {
         let is_path = |text: &str| !text.is_empty() && !text.contains(char::is_control);
@@ -78,7 +78,7 @@ impl Form<PathBuf> {
     }
 }
 
-impl Form<String> {
+impl ValueParser<String> {
     /// A host name or an IP address, without a scheme, port or brackets.
     pub fn host() -> Self {
         let is_host = |text: &str| text.parse::<Ipv6Addr>().is_ok() || is_host_name(text);
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn durations_have_units_and_bounds() {
-        let seconds = |text| Form::duration().parse(text).map(|duration| duration.as_secs_f64());
+        let seconds = |text| ValueParser::duration().parse(text).map(|duration| duration.as_secs_f64());
         for (text, expected) in
             [("500ms", 0.5), ("30s", 30.0), ("30", 30.0), ("0.5", 0.5), ("5m", 300.0), ("100ms", 0.1), ("24h", 86400.0)]
         {
@@ -145,7 +145,7 @@ mod tests {
         for text in
             ["localhost", "redis", "redis.wrpi.svc.cluster.local.", "my_redis-0", "10.0.0.1", "::1", "R3", &longest]
         {
-            assert_eq!(Form::host().parse(text).as_deref(), Some(text));
+            assert_eq!(ValueParser::host().parse(text).as_deref(), Some(text));
         }
         let too_long = [format!("{label}a"), format!("{longest}a")];
         for text in
@@ -154,15 +154,15 @@ mod tests {
                 .split('|')
                 .chain(too_long.iter().map(String::as_str))
         {
-            assert_eq!(Form::host().parse(text), None, "{text:?}");
+            assert_eq!(ValueParser::host().parse(text), None, "{text:?}");
         }
     }
 
     #[test]
     fn a_path_is_one_line() {
-        assert_eq!(Form::path().parse("/run/secrets/a b"), Some("/run/secrets/a b".into()));
+        assert_eq!(ValueParser::path().parse("/run/secrets/a b"), Some("/run/secrets/a b".into()));
         for text in ["", "-----BEGIN CERTIFICATE-----\nMIIB", "/run/secrets/app\n", "a\0b"] {
-            assert_eq!(Form::path().parse(text), None, "{text:?}");
+            assert_eq!(ValueParser::path().parse(text), None, "{text:?}");
         }
     }
 }
