@@ -3,18 +3,21 @@
 pub(crate) mod cors;
 pub(crate) mod https;
 pub(crate) mod request_id;
-pub(crate) mod security;
 pub(crate) mod strict_http;
 pub(crate) mod track;
 
+use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
 use cors::AllowedOrigins;
 
-/// The headers that are the same on every response.
+/// The headers that are the same on every response: those of CORS, and two that keep a browser from treating a response
+/// as a page.
 pub(crate) fn common_headers(origins: &AllowedOrigins) -> HeaderMap {
     let mut headers = origins.headers();
-    headers.extend(security::headers());
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let policy = "default-src 'none'; frame-ancestors 'none'";
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers
 }
 

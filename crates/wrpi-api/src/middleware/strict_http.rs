@@ -91,62 +91,21 @@ mod tests {
 
     #[test]
     fn accepts_hosts_with_and_without_a_port() {
-        for host in [
-            "test",
-            "test:",
-            "test:80",
-            "a.b-c.d_e.:65535",
-            "127.0.0.1:0",
-            "[::1]",
-            "[::1]:",
-            "[2001:DB8::1]:443",
-            "xn--bcher-kva.example",
-            "_dmarc.example",
-            "9",
-        ] {
+        for host in "test|test:|test:80|a.b-c.d_e.:65535|127.0.0.1:0|[::1]|[::1]:|[2001:DB8::1]:443\
+                     |xn--bcher-kva.example|_dmarc.example|9"
+            .split('|')
+        {
             assert!(is_host(host.as_bytes()), "{host}");
         }
     }
 
     #[test]
     fn rejects_what_is_not_a_host() {
-        for host in [
-            "",
-            ":",
-            ":80",
-            ":::",
-            "a:b:c",
-            "test:99999",
-            "test:65536",
-            "test:+1",
-            "test:80:",
-            "test:8o",
-            "-..-",
-            "-a",
-            "a-",
-            "a-.b",
-            ".",
-            ".a",
-            "a..b",
-            "a b",
-            "a/b",
-            "u@h",
-            "u:p@h",
-            "a%20b",
-            "a,b",
-            "ü",
-            "[",
-            "[]",
-            "[::1",
-            "::1",
-            "[::1]80",
-            "[::1]]",
-            "[g::1]",
-            "[::1%25lo]",
-            "[127.0.0.1]",
-            "a[::1]",
-            "a\t",
-        ] {
+        for host in "|:|:80|:::|a:b:c|test:99999|test:65536|test:+1|test:80:|test:8o|-..-|-a|a-|a-.b|.|.a\
+                     |a..b|a b|a/b|u@h|u:p@h|a%20b|a,b|ü|[|[]|[::1|::1|[::1]80|[::1]]|[g::1]|[::1%25lo]\
+                     |[127.0.0.1]|a[::1]|a\t"
+            .split('|')
+        {
             assert!(!is_host(host.as_bytes()), "{host}");
         }
     }

@@ -1,4 +1,4 @@
-//! `GET /v0/wrpi/stream`. Over HTTP/1, `hyper` sends the head and the first event, and the server sends the rest itself.
+//! `GET /v0/wrpi/stream`. Over HTTP/1, `hyper` sends the head and the first event, and the server sends the others.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -66,7 +66,8 @@ fn whole(events: Events, connection: Arc<ConnectInfo>) -> impl Stream<Item = Res
     })
 }
 
-/// The first event. Hands the rest to `connection`, as chunks if the client knows them.
+/// The first event. Then hands the stream to `connection`, for the server to write: in chunks, or as they are for a client
+/// of HTTP/1.0.
 fn first(
     mut events: Events,
     connection: Arc<ConnectInfo>,
