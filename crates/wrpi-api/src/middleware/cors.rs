@@ -1,7 +1,5 @@
 //! Controls which pages may call the API from a browser (the CORS protocol of the Fetch standard).
 
-use std::net::Ipv6Addr;
-
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, DATE, ETAG, ORIGIN,
@@ -10,6 +8,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
+use url::Url;
 use wrpi_core::settings::is_host_name;
 
 use super::copy;
@@ -76,49 +75,20 @@ pub(crate) fn preflight(request: &HeaderMap) -> Response<Full<Bytes>> {
     response
 }
 
-/// Parses an origin as a browser sends it: scheme, host and port, without a default port or a path. For the schemes of
-/// apps, such as `capacitor` or `chrome-extension`, a browser leaves the host as it is (the URL standard's opaque hosts).
+/// Parses an origin as a browser sends it, which is how the URL standard writes scheme, host and port.
 fn parse_origin(text: &str) -> Option<HeaderValue> {
-    let (scheme, authority) = text.split_once("://")?;
-    let (default_port, is_host): (_, fn(&str) -> bool) = match scheme {
-        "http" => (Some(80), is_host),
-        "https" => (Some(443), is_host),
+    let url = Url::parse(text).ok()?;
+    let host = url.host_str()?;
+    let is_possible = match url.scheme() {
+        "http" | "https" => host.starts_with('[') || is_host_name(host),
         // Browsers load no pages over these, or send the origin `null`.
-        "file" | "ftp" | "ws" | "wss" => return None,
-        _ if is_scheme(scheme) => (None, is_opaque_host),
-        _ => return None,
+        "file" | "ftp" | "ws" | "wss" => false,
+        // Apps: a name such as `localhost`, or the id of an extension. Browsers leave such a host as it is.
+        _ => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
     };
-    // A colon in brackets is part of the host.
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    let is_port = |text: &str| {
-        let port = text.parse::<u16>().ok().filter(|port| *port > 0 && Some(*port) != default_port);
-        port.is_some_and(|port| port.to_string() == text)
-    };
-    let is_good = is_host(host) && port.is_none_or(is_port);
-    is_good.then(|| HeaderValue::from_str(text).ok())?
-}
-
-/// Whether a browser could send this scheme (RFC 3986, section 3.1, in lower case).
-fn is_scheme(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
-    text.starts_with(|c: char| c.is_ascii_lowercase()) && text.bytes().all(is_allowed)
-}
-
-/// Whether an app could have this host: a name such as `localhost`, or the id of an extension.
-fn is_opaque_host(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    !text.is_empty() && text.bytes().all(is_allowed)
-}
-
-/// Whether a browser could send this host: a name in lower case, or an address in its shortest form.
-fn is_host(text: &str) -> bool {
-    match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == address),
-        None => is_host_name(text) && !text.contains(|c: char| c.is_ascii_uppercase()),
-    }
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let is_written_so = text == format!("{}://{host}{port}", url.scheme());
+    (is_possible && is_written_so && url.port() != Some(0)).then(|| HeaderValue::from_str(text).ok())?
 }
 
 #[cfg(test)]
