@@ -136,7 +136,7 @@ mod tests {
         ] {
             let mut request: HeaderMap =
                 dates.iter().map(|date| (IF_MODIFIED_SINCE, HeaderValue::from_static(date))).collect();
-            assert_eq!(document.is_not_modified(&request), is_not_modified && dates.len() == 1, "{dates:?}");
+            assert_eq!(document.is_not_modified(&request), is_not_modified, "{dates:?}");
             request.insert(IF_NONE_MATCH, HeaderValue::from_static(r#""b""#));
             assert!(!document.is_not_modified(&request), "{dates:?}");
         }
