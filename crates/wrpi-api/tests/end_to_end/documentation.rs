@@ -21,7 +21,7 @@ const ROWS: [(&str, &str); 29] = [
     ("… with `If-None-Match`", "contract::answers_304_if_the_client_has_the_reading"),
     ("`GET /v0/wrpi/stream`", "stream::sends_the_latest_reading_at_once_and_then_each_new_one"),
     ("`HEAD`", "manners::answers_head_and_options_of_any_path"),
-    ("`GET /`", "contract::serves_the_index_without_a_password"),
+    ("`GET /`", "contract::serves_describes_and_counts_every_route_of_the_index"),
     ("`GET /openapi.json`", "contract::answers_401_without_the_password"),
     ("`GET /` and", "manners::answers_head_and_options_of_any_path"),
     ("`OPTIONS`", "manners::answers_head_and_options_of_any_path"),
