@@ -72,7 +72,7 @@ check-macos: ## check that the services compile for macOS; needs rustup
 	$(CARGO) check --quiet --locked --target aarch64-apple-darwin --package updater --package wrpi-api --package wrpi-standalone
 
 .PHONY: api-test
-api-test: nginx haproxy apache lighttpd caddy chromium node h2load openssl zsh target/api-tools/ready ## test the API with schemathesis, several HTTP clients, and proxies in front of it
+api-test: nginx haproxy apache lighttpd caddy chromium node h2load openssl target/api-tools/ready ## test the API with schemathesis, several HTTP clients, and proxies in front of it
 	$(BUILD)
 	node --test clients/js/test/scripted.js
 	$(PYTHON_CACHE) target/api-tools/bin/pytest crates/wrpi-api/tests/clients
