@@ -36,10 +36,11 @@ class Docs(unittest.TestCase):
 
     def test_a_good_page_has_no_problem(self):
         self.assertIsNone(problem(
-            "<!-- keeps running: ready -->\n" + sh("echo ready && sleep 60"),
+            "<!-- keeps running: ready -->\n" + sh("sh -c 'echo ready; exec sleep 60'"),
+            "<!-- again until ready -->\n" + sh("echo >>tries", "grep -c '' tries | grep 3"),
             sh("for i in 1 2; do", "  COUNT=$i", "done", "echo $COUNT |", "  grep 2"),
             console("$ echo $COUNT 3.141 2026-12-01T12:00:00+0000", "2 2.5 2020-01-31T23:59:59+0000", "$ false"),
-            "<!-- ends with Ctrl-C -->\n" + console("$ echo a; echo b; sleep 60", "a", "b"),
+            "<!-- ends with Ctrl-C -->\n" + console("$ sh -c 'echo a; echo b; exec sleep 60'", "a", "b"),
             "Save this as `a.py`:\n\n```python\nprint('ä')\n```\n",
             console("$ python3 a.py", "ä", "$ seq 9", "1", "…", "9"),
             "1. In a list:\n\n   <!-- not run: needs a cluster -->\n   ```sh\n   kubectl get pods\n   ```\n",
