@@ -23,8 +23,8 @@ REGISTRY = "registry.terraform.io/hashicorp"
 @pytest.fixture(scope="session")
 def schemas():
     """The schemas of the providers, limited to the types in the configuration."""
-    texts = [file.read_text() for file in (*INFRA.rglob("*.tf"), HERE / "test_rules.py")]  # with the planted types
-    used = {found for text in texts for found in re.findall(r'(?:^|[\'"])(resource|data|ephemeral) "(\w+)"', text, re.M)}
+    texts = [file.read_text() for file in (*INFRA.rglob("*.tf"), HERE / "mistakes.py")]  # with the planted types
+    used = {found for text in texts for found in re.findall(r'(?:^|[\'"]|\\n)(resource|data|ephemeral) "(\w+)"', text, re.M)}
     return {
         name: schema.read(f"cdktn-provider-{name}", {(kind, type_) for kind, type_ in used if type_.startswith(name)})
         for name in PROVIDERS

@@ -20,6 +20,7 @@ class Plan:
     directory: Path
     resources: dict  # from options.resources
     opened: list  # the ephemeral resources that Terraform opened: (type, arguments)
+    variables: dict  # the options, as Terraform gets them
 
     def of(self, pattern):
         """The resources whose type matches the pattern, by address."""
@@ -32,6 +33,15 @@ class Plan:
 
     def __getitem__(self, address):
         return self.resources[address]
+
+    def blocks(self):
+        """The text of each resource, data source and local value, by the name that references use."""
+        text = "".join(file.read_text() for file in self.directory.glob("*.tf"))
+        found = {f"{kind}.{name}": body
+                 for kind, name, body in re.findall(r'^(?:resource|data) "(\w+)" "(\w+)" {\n(.*?)^}', text, re.M | re.S)}
+        for body in re.findall(r"^locals {\n(.*?)^}", text, re.M | re.S):
+            found |= {f"local.{name}": body for name in re.findall(r"^  (\w+) +=", body, re.M)}
+        return found
 
 
 def evaluate(expression, **variables):
@@ -73,6 +83,7 @@ def only_the_listed_accounts_have_rights(plan):
 def the_deployer_only_connects_to_the_cluster(plan):
     permissions = set(plan["google_project_iam_custom_role.cluster_access"]["permissions"])
     assert permissions == {"container.clusters.connect", "container.clusters.get"}, permissions
+    assert not plan.of("google_(service_account|project_service_account|storage_hmac)_key"), "a key can be stolen"
 
 
 def token(**claims):
@@ -111,6 +122,7 @@ REFUSED = {
 
 def only_a_release_of_the_repository_deploys(plan):
     provider = plan.one("google_iam_workload_identity_pool_provider")
+    assert not provider.get("disabled") and not plan.one("google_iam_workload_identity_pool").get("disabled")
     assert provider["oidc"] == [{"issuer_uri": GITHUB}], provider["oidc"]
     for name, claims in TRUSTED.items():
         assert evaluate(provider["attribute_condition"], assertion=claims) is True, f"refused: {name}"
@@ -132,14 +144,16 @@ def only_a_release_of_the_repository_deploys(plan):
 # What is public
 
 def nothing_but_the_load_balancer_is_public(plan):
-    assert not plan.of("google_compute_(firewall|firewall_policy.*|network_firewall_policy.*|instance)"), "GKE opens what it needs"
+    assert not plan.of("google_compute_(.*firewall.*|instance.*|.*forwarding_rule|network_peering|.*vpn.*)"), "GKE opens what it needs"
     assert not plan["google_compute_network.wrpi"]["auto_create_subnetworks"]
+    assert plan["google_compute_subnetwork.wrpi"]["log_config"][0]["flow_sampling"] > 0
     cluster = plan["google_container_cluster.wrpi"]
     assert cluster["enable_autopilot"]
     assert cluster["private_cluster_config"][0]["enable_private_nodes"], "nodes have public addresses"
     endpoints = cluster["control_plane_endpoints_config"][0]
     assert endpoints["ip_endpoints_config"] == [{"enabled": False}], "the control plane has an IP endpoint"
-    assert not any(cluster["rbac_binding_config"][0].values()), "roles can be bound to everyone"
+    bindings = cluster["rbac_binding_config"][0]
+    assert len(bindings) == 2 and not any(bindings.values()), "roles can be bound to everyone"
     settings = cluster["cluster_autoscaling"][0]["auto_provisioning_defaults"][0]
     assert settings["service_account"] == "<google_service_account.nodes.email>", "nodes run as another account"
     addresses = {address["name"] for address in plan.of("google_compute_(global_)?address").values()
@@ -150,6 +164,8 @@ def nothing_but_the_load_balancer_is_public(plan):
 def the_name_leads_to_the_address_with_a_certificate(plan):
     zone = plan.one("google_dns_managed_zone")
     assert zone["dns_name"] == f"{DOMAIN}." and zone.get("visibility", "public") == "public", "nobody can resolve the name"
+    for address, record in plan.of("google_dns_record_set").items():
+        assert record["managed_zone"] == zone["name"] and record["ttl"] <= 3600, address
     records = {record["type"]: record for record in plan.of("google_dns_record_set").values()
                if record["name"] == zone["dns_name"]}
     assert records.get("A", {}).get("rrdatas") == ["<google_compute_global_address.wrpi.address>"], "the name leads elsewhere"
@@ -158,6 +174,9 @@ def the_name_leads_to_the_address_with_a_certificate(plan):
     assert managed["domains"] == [DOMAIN]
     assert managed["dns_authorizations"] == ["<google_certificate_manager_dns_authorization.wrpi.id>"]
     assert plan.one("google_certificate_manager_dns_authorization")["domain"] == DOMAIN
+    challenge = plan["google_dns_record_set.authorization"]  # as the mocks ask for it
+    assert (challenge["name"], challenge["type"], challenge["rrdatas"]) == (
+        f"_acme-challenge.{DOMAIN}.", "CNAME", ["authorize.example."]), "Google cannot check who owns the name"
     entry = plan.one("google_certificate_manager_certificate_map_entry")
     assert entry["hostname"] == DOMAIN, "the certificate is for another host"
     assert entry["map"] == plan.one("google_certificate_manager_certificate_map")["name"]
@@ -169,6 +188,8 @@ def every_client_is_throttled_and_none_is_locked_out(plan):
     assert policy["adaptive_protection_config"][0]["layer_7_ddos_defense_config"][0]["enable"]
     rules = sorted(policy["rule"], key=lambda rule: rule["priority"])
     *throttles, default = rules
+    assert policy["type"] == "CLOUD_ARMOR", "other types cannot throttle"
+    assert default["match"][0]["config"] == [{"src_ip_ranges": ["*"]}], "Google requires a rule for all others"
     assert not any(rule.get("preview") for rule in rules), "a rule in preview does nothing"
     assert default["priority"] == 2147483647 and default["action"] == "allow", "everyone else is denied"
     for rule in throttles:
@@ -195,6 +216,7 @@ def transport_is_encrypted(plan):
     for redis in plan.of("google_redis_instance").values():
         assert redis["auth_enabled"] and redis["transit_encryption_mode"] == "SERVER_AUTHENTICATION", "Memorystore is open"
         assert redis["connect_mode"] == "PRIVATE_SERVICE_ACCESS"
+        assert redis["authorized_network"] == "<google_compute_network.wrpi.id>", "Memorystore is in another network"
 
 
 def passwords_are_long_and_never_stored_in_the_state(plan):
@@ -203,11 +225,34 @@ def passwords_are_long_and_never_stored_in_the_state(plan):
     versions = plan.of("google_secret_manager_secret_version")
     assert len(versions) == 4
     for address, version in versions.items():
-        assert version["secret_data_wo_version"] and "secret_data" not in version, address
-    audited = {(config["service"], log["log_type"])
-               for config in plan.of("google_project_iam_audit_config").values() for log in config["audit_log_config"]}
-    assert ("secretmanager.googleapis.com", "DATA_READ") in audited, "reads of passwords are not logged"
-    assert plan["google_container_cluster.wrpi"]["secret_manager_config"] == [{"enabled": True}]
+        assert version.get("secret_data_wo_version") and "secret_data" not in version, address
+
+
+def each_password_is_stored_in_its_own_secret(plan):
+    """By the text, because no plan contains a write-only value."""
+    secrets = {"app": "app", "app_previous": "app-previous", 'redis["api"]': "redis-api", 'redis["updater"]': "redis-updater"}
+    for version, secret in secrets.items():
+        found = plan[f"google_secret_manager_secret_version.{version}"]["secret"]
+        assert found == f'<google_secret_manager_secret.wrpi["{secret}"].id>', f"the password {version} is in {found}"
+    blocks = plan.blocks()
+    stored = {name: re.search(r"secret_data_wo += (.*)", blocks[f"google_secret_manager_secret_version.{name}"])[1]
+              for name in ("app", "app_previous", "redis")}
+    assert stored["app"] == "var.app_password", stored["app"]
+    assert re.fullmatch(r'var.app_password_previous == "" \? "\\n" : var.app_password_previous', stored["app_previous"])
+    assert stored["redis"].endswith(" : ephemeral.random_password.redis[each.key].result"), stored["redis"]
+    for name in stored:
+        assert "create_before_destroy = true" in blocks[f"google_secret_manager_secret_version.{name}"], \
+            f"pods that start during a change of {name} find no password"
+
+
+def what_runs_is_protected_against_deletion(plan):
+    protected = plan.variables.get("deletion_protection", True)
+    for found in [plan.one("google_container_cluster"), *plan.of("google_redis_instance").values()]:
+        assert found["deletion_protection"] == protected
+    for address, service in plan.of("google_project_service").items():
+        assert service["disable_on_destroy"] is False, f"terraform destroy disables {address} for the whole project"
+    (policy,) = plan["google_artifact_registry_repository.own"]["cleanup_policies"]
+    assert policy["condition"][0].get("tag_state") == "UNTAGGED", "images that run are deleted"
 
 
 def the_state_cannot_be_deleted_or_read_by_accident(plan):
@@ -217,6 +262,10 @@ def the_state_cannot_be_deleted_or_read_by_accident(plan):
     assert re.search(r"prevent_destroy += true\n", bucket), "terraform destroy deletes the bucket"
     assert re.search(r'public_access_prevention += "enforced"\n', bucket)
     assert re.search(r"versioning {\n +enabled = true\n", bucket)
+    assert re.search(r"uniform_bucket_level_access = true\n", bucket), "single objects can be public"
+    assert re.search(r'with_state += "ARCHIVED"', bucket), "the newest state is deleted"
+    (versions,) = re.findall(r"num_newer_versions = (\d+)", bucket)
+    assert int(versions) >= 10
 
 
 def tags_of_own_images_cannot_be_moved(plan):
@@ -234,7 +283,8 @@ def the_uptime_check_asks_the_public_name_over_https(plan):
     (http,) = check["http_check"]
     assert http["use_ssl"] and http["validate_ssl"] and http["port"] == 443, "an invalid certificate raises no alert"
     assert http["path"] == "/", "every other path needs a password"
-    assert check["monitored_resource"][0]["labels"] == {"project_id": PROJECT, "host": DOMAIN}
+    assert check["monitored_resource"] == [{"type": "uptime_url", "labels": {"project_id": PROJECT, "host": DOMAIN}}]
+    assert int(check["period"].removesuffix("s")) <= 60 and int(check["timeout"].removesuffix("s")) <= 10
 
 
 def alerts_fire_when_something_is_wrong(plan):
@@ -246,7 +296,9 @@ def alerts_fire_when_something_is_wrong(plan):
         assert threshold.get("threshold_value", 0) in thresholds, f"{name}: {threshold.get('threshold_value')}"
         assert int(threshold["duration"].removesuffix("s")) <= 600
         (aggregation,) = threshold["aggregations"]
-        assert aggregation["group_by_fields"] == ["resource.label.host"], f"{name} has no series"
+        assert aggregation.get("group_by_fields") == ["resource.label.host"], f"{name} has no series"
+        assert aggregation["per_series_aligner"] == "ALIGN_NEXT_OLDER"
+        assert int(aggregation["alignment_period"].removesuffix("s")) <= 1200
         return aggregation
 
     failed = condition("unreachable", "check_passed", "COMPARISON_GT", range(1, 3))
@@ -257,7 +309,12 @@ def alerts_fire_when_something_is_wrong(plan):
 
 def changes_of_rights_and_of_the_network_raise_an_alert(plan):
     (condition,) = plan["google_monitoring_alert_policy.changes"]["conditions"]
-    pattern = re.search(r'methodName=~"([^"]+)"', condition["condition_matched_log"][0]["filter"])[1]
+    text = condition["condition_matched_log"][0]["filter"]
+    activity, _, but_for = text.split(" AND ")
+    assert activity == 'log_id("cloudaudit.googleapis.com/activity")', "changes are in another log"
+    assert re.fullmatch(r'protoPayload.authenticationInfo.principalEmail!="service-\d+@container-engine-robot[.\w]+"', but_for), \
+        "someone else's changes raise no alert"
+    pattern = re.search(r'methodName=~"([^"]+)"', text)[1]
     for method in ("SetIamPolicy", "google.iam.admin.v1.SetIAMPolicy", "storage.setIamPermissions",
                    "google.iam.admin.v1.CreateRole", "v1.compute.firewalls.insert", "v1.compute.routes.delete",
                    "v1.compute.securityPolicies.patchRule", "storage.buckets.update"):
@@ -265,9 +322,18 @@ def changes_of_rights_and_of_the_network_raise_an_alert(plan):
     for method in ("google.cloud.secretmanager.v1.SecretManagerService.AccessSecretVersion", "v1.compute.instances.insert"):
         assert not re.search(pattern, method), f"an alert on {method}"
     (bucket,) = plan.of("google_logging_project_bucket_config").values()
-    assert bucket["retention_days"] >= 365
-    assert plan.one("google_logging_project_sink")["destination"].endswith("<google_logging_project_bucket_config.audit.id>")
+    assert 365 <= bucket["retention_days"] <= 3650
+    sink = plan.one("google_logging_project_sink")
+    assert sink["destination"] == "logging.googleapis.com/<google_logging_project_bucket_config.audit.id>"
+    assert sink["unique_writer_identity"] and not sink.get("disabled") and not sink.get("exclusions")
+    assert set(re.findall(r"cloudaudit.googleapis.com/(\w+)", sink["filter"])) == {"data_access", "policy"}
+    assert " AND " not in sink["filter"] and "NOT" not in sink["filter"]
+    audited = {(config["service"], log["log_type"], tuple(log.get("exempted_members", [])))
+               for config in plan.of("google_project_iam_audit_config").values() for log in config["audit_log_config"]}
+    assert audited == {("allServices", "ADMIN_READ", ()), ("allServices", "DATA_WRITE", ()),
+                       ("secretmanager.googleapis.com", "DATA_READ", ())}, audited
     assert plan.one("google_dns_policy")["enable_logging"]
+    assert plan.one("google_dns_policy")["networks"] == [{"network_url": "<google_compute_network.wrpi.id>"}]
 
 
 def every_alert_notifies_someone(plan):
@@ -276,11 +342,80 @@ def every_alert_notifies_someone(plan):
     for address, policy in policies.items():
         assert policy.get("enabled", True) and policy["conditions"], f"{address} is disabled"
         assert policy.get("notification_channels") == [CHANNEL], f"{address} has no receiver"
-    assert re.fullmatch(r"[\w-]+@example\.com", plan["google_monitoring_notification_channel.email"]["labels"]["email_address"])
+        assert policy["combiner"] == "OR" and policy["severity"] in ("CRITICAL", "WARNING"), address
+        assert "irst " in policy["documentation"][0]["content"] or "follow" in policy["documentation"][0]["content"], \
+            f"{address} does not say what to do"
+    channel = plan["google_monitoring_notification_channel.email"]
+    assert channel.get("enabled", True) and channel["type"] == "email"
+    assert channel["labels"] == {"email_address": plan.variables["alert_email"]}
     budget = plan.one("google_billing_budget")
     assert budget["all_updates_rule"][0].get("monitoring_notification_channels") == [CHANNEL], "the budget notifies nobody"
     assert budget["budget_filter"] == [{"projects": ["projects/123456789012"]}]
-    assert min(rule["threshold_percent"] for rule in budget["threshold_rules"]) < 1, "the budget warns too late"
+    thresholds = [rule["threshold_percent"] for rule in budget["threshold_rules"]]
+    assert min(thresholds) < 1 and all(0 < threshold <= 1 for threshold in thresholds), "the budget warns too late, or always"
+    assert any(rule.get("spend_basis") == "FORECASTED_SPEND" for rule in budget["threshold_rules"])
+    assert budget["billing_account"] == plan.variables["billing_account"]
+    assert budget["amount"][0]["specified_amount"][0]["units"] == str(plan.variables.get("monthly_budget", 150))
+
+
+# What the parts need of each other
+
+SERVICES = {
+    "artifact_registry": "artifactregistry", "billing_budget": "billingbudgets", "certificate_manager": "certificatemanager",
+    "compute": "compute", "container": "container", "dns": "dns", "iam": "iam", "logging": "logging",
+    "monitoring": "monitoring", "redis": "redis", "secret_manager": "secretmanager", "service_account": "iam",
+    "service_networking": "servicenetworking", "iam_workload_identity_pool": "sts",
+}
+
+
+def every_used_service_is_enabled_first(plan):
+    enabled = {service["service"].removesuffix(".googleapis.com") for service in plan.of("google_project_service").values()}
+    used = {service for prefix, service in SERVICES.items() if plan.of(f"google_{prefix}.*")}
+    # Exchanging GitHub's token for that of an account, and scanning images.
+    assert used | {"iamcredentials", "containerscanning"} <= enabled, used - enabled
+    slept = {sleep["create_duration"] for sleep in plan.of("time_sleep").values()}
+    assert len(slept) == 1 and int(slept.pop().removesuffix("s")) >= 60, "Google refuses calls to a new service for a minute"
+    blocks = plan.blocks()
+    after = {"time_sleep.usable"}  # what waits for the services, by itself or through what it refers to
+    while more := {name for name, body in blocks.items() if name not in after and any(
+            re.search(rf"(?<![\w.]){re.escape(other)}\b", body) for other in after)}:
+        after |= more
+    # Bootstrap enables what these need.
+    early = re.compile(r"local\.|time_static\.|google_project\.|google_project_(service|iam_audit_config)\.")
+    assert not {name for name in blocks.keys() - after if not early.match(name)}
+
+
+def the_cluster_has_what_the_overlay_and_its_nodes_need(plan):
+    cluster = plan["google_container_cluster.wrpi"]
+    assert cluster["gateway_api_config"] == [{"channel": "CHANNEL_STANDARD"}], "there is no Gateway"
+    assert cluster["secret_manager_config"] == [{"enabled": True}], "pods cannot mount passwords"
+    assert cluster["control_plane_endpoints_config"][0]["dns_endpoint_config"] == [{"allow_external_traffic": True}], \
+        "GitHub cannot deploy"
+    assert cluster["release_channel"][0]["channel"] in ("REGULAR", "STABLE") and cluster["maintenance_policy"]
+    assert cluster["security_posture_config"][0]["mode"] == "BASIC"
+    network, subnetwork = "<google_compute_network.wrpi.id>", "<google_compute_subnetwork.wrpi.id>"
+    assert (cluster["network"], cluster["subnetwork"]) == (network, subnetwork)
+    found = plan["google_compute_subnetwork.wrpi"]
+    ranges = {range_["range_name"] for range_ in found["secondary_ip_range"]}
+    assert set(cluster["ip_allocation_policy"][0].values()) == ranges and len(ranges) == 2
+    assert found["network"] == network and found["private_ip_google_access"], "nodes cannot pull images"
+    (router,), (nat,) = plan.of("google_compute_router").values(), plan.of("google_compute_router_nat").values()
+    assert router["network"] == network and nat["router"] == router["name"]
+    assert nat["subnetwork"] == [{"name": subnetwork, "source_ip_ranges_to_nat": ["ALL_IP_RANGES"]}], \
+        "Alertmanager reaches no receiver"
+    regional = [*plan.of("google_(artifact_registry|compute_(subnetwork|router)|redis_instance).*").values(), cluster]
+    assert len({found.get("location") or found["region"] for found in regional}) == 1, "two regions"
+
+
+def images_come_from_where_they_are_released(plan):
+    def remote(name):
+        repository = plan[f"google_artifact_registry_repository.{name}"]
+        assert repository["mode"] == "REMOTE_REPOSITORY" and repository["format"] == "DOCKER", name
+        return repository["remote_repository_config"][0]["docker_repository"][0]
+
+    assert remote("releases")["custom_repository"] == [{"uri": "https://ghcr.io"}]
+    assert remote("docker_hub")["public_repository"] == "DOCKER_HUB"
+    assert plan["google_artifact_registry_repository.own"]["vulnerability_scanning_config"] == [{"enablement_config": "INHERITED"}]
 
 
 # Names that two files share
