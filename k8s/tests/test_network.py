@@ -27,10 +27,6 @@ def rules(objects, name, direction):
     ]
 
 
-def is_in_this_namespace(peer):
-    return peer.keys() == {"podSelector"}
-
-
 def redis_port(objects):
     return int(objects.one("ConfigMap", "redis")["data"]["port"])
 
@@ -87,28 +83,31 @@ def test_redis_accepts_only_its_clients_and_connects_nowhere(objects):
     assert rules(objects, "redis", "egress") == []
 
 
-@pytest.mark.parametrize("client", ["api", "updater"])
-def test_the_services_connect_only_to_redis_and_dns(objects, client):
-    to_redis, dns = [], []
-    for peers, ports in rules(objects, client, "egress"):
-        assert peers
-        (dns if ports == {53} else to_redis).append((peers, ports))
-    ((peers, ports),) = to_redis
-    assert ports == {redis_port(objects)}
-    assert all(is_in_this_namespace(peer) != ("components/external-redis" in objects.chosen) for peer in peers)
-    ((peers, _),) = dns
-    assert peers == [
-        {
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
-            "podSelector": {"matchExpressions": [
-                {"key": "k8s-app", "operator": "In", "values": ["kube-dns", "coredns", "node-local-dns"]},
-            ]},
-        },
-        {"ipBlock": {"cidr": "169.254.20.10/32"}},
-        {"ipBlock": {"cidr": "169.254.169.254/32"}},
-    ]
-    for port in objects.one("NetworkPolicy", "dns")["spec"]["egress"][0]["ports"]:
-        assert port["protocol"] in ("UDP", "TCP") and port["port"] == 53
+def test_the_services_connect_only_to_redis_and_dns(objects):
+    for client in ("api", "updater"):
+        to_redis, dns = [], []
+        for peers, ports in rules(objects, client, "egress"):
+            assert peers
+            (dns if ports == {53} else to_redis).append((peers, ports))
+        ((peers, ports),) = to_redis
+        assert ports == {redis_port(objects)}
+        if "components/external-redis" in objects.chosen:
+            assert [peer.keys() for peer in peers] == [{"ipBlock"}] and peers[0]["ipBlock"]["cidr"].endswith("/32")
+        else:
+            assert peers == [{"podSelector": {"matchLabels": {"app.kubernetes.io/component": "redis"}}}]
+        ((peers, _),) = dns
+        assert peers == [
+            {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+                "podSelector": {"matchExpressions": [
+                    {"key": "k8s-app", "operator": "In", "values": ["kube-dns", "coredns", "node-local-dns"]},
+                ]},
+            },
+            {"ipBlock": {"cidr": "169.254.20.10/32"}},
+            {"ipBlock": {"cidr": "169.254.169.254/32"}},
+        ]
+        for port in objects.one("NetworkPolicy", "dns")["spec"]["egress"][0]["ports"]:
+            assert port["protocol"] in ("UDP", "TCP") and port["port"] == 53
 
 
 @pytest.fixture(scope="module")

@@ -119,9 +119,10 @@ def test_the_deployer_reads_no_secret_where_none_is_deployed(gke):
         assert "secrets" not in rule["resources"]
 
 
-# Rules for what the load balancer serves. A mistake in each was planted once.
+# Rules for what the load balancer serves.
 
 def test_only_https_reaches_the_api(gke):
+    assert gke.one("Gateway", "wrpi")["spec"]["gatewayClassName"] == "gke-l7-global-external-managed"  # the only one with Armor and a certificate map
     listeners = {listener["name"]: (listener["protocol"], listener["port"]) for listener in gke.one("Gateway", "wrpi")["spec"]["listeners"]}
     assert listeners == {"http": ("HTTP", 80), "https": ("HTTPS", 443)}
     for route in gke.of("HTTPRoute"):
@@ -148,6 +149,15 @@ def test_the_health_check_asks_a_path_without_a_password_at_the_served_port(gke)
     assert check == {"portSpecification": "USE_SERVING_PORT", "requestPath": "/"}
     # Of an unhealthy pod, the load balancer must know before the pod's own probe replaces it.
     assert spec["timeoutSec"] <= spec["checkIntervalSec"] and spec["checkIntervalSec"] * spec["unhealthyThreshold"] <= 30
+
+
+def test_the_load_balancer_cuts_no_stream_and_no_idle_connection_of_a_client(gke):
+    default = gke.one("GCPBackendPolicy", "api")["spec"]["default"]
+    (container,) = gke.pods()["api"]["spec"]["containers"]
+    (idle,) = (env["value"] for env in container["env"] if env["name"] == "IDLE_TIMEOUT")
+    assert default["timeoutSec"] >= 3600 and int(idle.removesuffix("s")) > 600  # Google keeps idle connections for 600 s
+    assert default["connectionDraining"]["drainingTimeoutSec"] <= container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert default["logging"]["enabled"] and default["logging"]["sampleRate"] > 0
 
 
 def test_passwords_come_from_googles_driver_at_the_paths_that_the_pods_read(gke):

@@ -107,6 +107,10 @@ def test_probes_use_only_the_admin_port(objects):
         assert {"path": path, "port": "admin"}.items() <= api[probe]["httpGet"].items()
     assert {"name": "admin", "containerPort": 9090}.items() <= port_of(api, "admin").items()
     (address,) = (env["value"] for env in api["env"] if env["name"] == "ADMIN_ADDR")
+    # A busy pod must not be restarted for one slow answer, and a pod without a reading must soon get no requests.
+    liveness, readiness = api["livenessProbe"], api["readinessProbe"]
+    assert liveness["periodSeconds"] * liveness["failureThreshold"] >= 20 and liveness["timeoutSeconds"] >= 2
+    assert readiness["periodSeconds"] * readiness["failureThreshold"] <= 10
     assert address == "0.0.0.0:9090"  # the kubelet and Prometheus cannot reach the default, on loopback
 
 
@@ -118,6 +122,7 @@ def test_the_grace_period_covers_the_whole_shutdown(base):
     )
     spec = base.pods()["api"]["spec"]
     sleep = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert sleep >= 24  # three checks of a load balancer, 8 s apart
     assert sleep + grace + drain + 5 <= spec["terminationGracePeriodSeconds"]
 
 

@@ -39,6 +39,12 @@ def test_the_deployer_may_apply_every_object(objects):
         resource = plural(found["kind"].lower())
         needed = {"get"} if found["kind"] in only_read else {"get", "create", "patch"}
         assert needed <= allowed(objects, "wrpi-deployer", group, resource), f"{group} {resource}"
+    for rule in objects.one("Role", "wrpi-deployer")["rules"]:
+        resources = set(rule["resources"])
+        if resources & {plural(kind.lower()) for kind in only_read}:
+            assert set(rule["verbs"]) <= {"get", "list", "watch"}, f"changes {resources}"
+        assert not resources & {"pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers",
+                                "serviceaccounts/token"}
 
 
 def test_the_viewer_reads_everything_except_secrets_and_the_deployer_deletes_pods(objects):

@@ -66,6 +66,7 @@ def test_the_public_name_is_set_in_one_place(objects, host):
     for certificate in objects.of("Certificate"):
         assert certificate["spec"]["dnsNames"] == [host]
         assert certificate["spec"]["secretName"] == "wrpi-tls"
+        assert certificate["spec"]["privateKey"]["rotationPolicy"] == "Always"
         assert ("Issuer", certificate["spec"]["issuerRef"]["name"]) in {
             (found["kind"], found["metadata"]["name"]) for found in objects
         }
@@ -75,6 +76,14 @@ def test_the_public_name_is_set_in_one_place(objects, host):
     assert not [found for found in objects.of("ConfigMap") if found["metadata"]["name"].startswith("public-name")]
     places = [file for file in (K8S / "components").rglob("*.yaml") if host in file.read_text()]
     assert places == []
+
+
+@only_with("components/tls-cert-manager")
+def test_browsers_trust_the_issuer(objects):
+    (issuer,) = objects.of("Issuer")
+    acme = issuer["spec"]["acme"]
+    assert acme["server"] == "https://acme-v02.api.letsencrypt.org/directory"  # not staging
+    assert [solver.keys() for solver in acme["solvers"]] == [{"dns01"}]  # the network policy opens no port for HTTP-01
 
 
 @only_with("components/gke")
