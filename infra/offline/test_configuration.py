@@ -66,5 +66,8 @@ def test_every_resource_is_labelled():
         assert re.search(r"^  user_labels += local.labels$", body, re.MULTILINE), name
 
 
-def test_checkov_reports_nothing(checkov):
-    succeeds(checkov(INFRA))
+def test_checkov_reports_a_planted_mistake_and_nothing_else(checkov, configuration):
+    file = configuration / "bootstrap/main.tf"
+    file.write_text(file.read_text().replace('"enforced"', '"inherited"'))
+    result = checkov(configuration)
+    assert set(re.findall(r"^Check: (\w+)", result.stdout, re.MULTILINE)) == {"CKV_GCP_114"}, result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""Terraform and checkov find planted mistakes, each for the right reason. test_rules.py plants those against the rules."""
+"""Terraform finds planted mistakes, each for the right reason. test_rules.py plants those against the rules."""
 
 import pytest
 from conftest import shown_passwords
@@ -24,25 +24,17 @@ MISTAKES = {
         ("outputs.tf", "value       = var.project\n", "value       = var.app_password\n  sensitive   = true\n",
          "Ephemeral value not allowed"),
     ],
-    ("checkov", "directory"): [
-        ("bootstrap/main.tf", '"enforced"', '"inherited"', "CKV_GCP_114"),
-        ("bootstrap/main.tf", "versioning {\n    enabled = true", "versioning {\n    enabled = false", "CKV_GCP_78"),
-        ("cluster.tf", '"roles/container.defaultNodeServiceAccount"', '"roles/editor"', "CKV_GCP_"),
-    ],
     ("fmt", "-check"): [("edge.tf", '  name = "wrpi"\n', '  name="wrpi"\n', "edge.tf")],
 }
 
 
 @pytest.mark.parametrize(("command", "what"), MISTAKES)
-def test_mistakes_are_found(terraform, checkov, configuration, command, what):
+def test_mistakes_are_found(terraform, configuration, command, what):
     for file, old, new, _ in MISTAKES[command, what]:
         text = (configuration / file).read_text()
         assert old in text
         (configuration / file).write_text(text.replace(old, new))
-    if command == "checkov":
-        result = checkov(configuration)
-    else:
-        result = terraform(configuration, command, *["-check"] * (command == "fmt"), "-no-color")
+    result = terraform(configuration, command, *["-check"] * (command == "fmt"), "-no-color")
     said = " ".join((result.stdout + result.stderr).replace("│", " ").split())
     assert result.returncode != 0
     for _, _, new, words in MISTAKES[command, what]:
