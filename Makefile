@@ -56,7 +56,6 @@ lint: shellcheck typescript target/lint-tools/ready ## check formatting, version
 	.ci/version
 	tsc --checkJs --noEmit --strict --target es2022 --moduleResolution node --lib es2022,dom,dom.iterable clients/js/test/consumer.ts
 	.ci/imports
-	python3 .ci/test_imports.py
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --workspace --test browser --test network -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
