@@ -48,14 +48,18 @@ programs: ## install all missing programs that the tests need, on Debian or Ubun
 	@.ci/install-programs $(PROGRAMS)
 	@$(MAKE) --no-print-directory target/pip/ready
 
+# Each is read alone, because several have a module `conftest`.
+PYTHON_TESTS = bench/peers crates/wrpi-api/tests/clients infra/offline k8s/tests k8s/tests/cluster k8s/tests/monitoring
+
 .PHONY: lint
-lint: shellcheck typescript target/lint-tools/ready ## check formatting, versions, imports, types of clients/js, clippy, rustdoc, hadolint and shellcheck; warnings are errors
+lint: shellcheck typescript target/lint-tools/ready ## check formatting, versions, imports, types of clients/js and of Python tests, clippy, rustdoc, hadolint and shellcheck; warnings are errors
 	$(CARGO) fmt --all -- --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -- --check
 	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null # its lock file is current
 	.ci/version
 	tsc --checkJs --noEmit --strict --target es2022 --moduleResolution node --lib es2022,dom,dom.iterable clients/js/test/consumer.ts
 	.ci/imports
+	for tests in $(PYTHON_TESTS); do target/lint-tools/bin/mypy --config-file .ci/mypy.ini $$tests/*.py || exit; done
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --workspace --test browser --test network -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items

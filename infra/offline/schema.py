@@ -7,6 +7,7 @@ A schema is {"version", "provider": BLOCK, "resource" | "data" | "ephemeral": {t
 
 import importlib.metadata
 import re
+import typing
 import tarfile
 
 KINDS = {"Resource": "resource", "DataSource": "data", "EphemeralResource": "ephemeral"}
@@ -42,7 +43,7 @@ POSSIBLE = re.compile(r'Possible values: \[((?:"[^"]*",? ?)+)\]')
 def read(package, wanted):
     """The schema in `package`, limited to the types in `wanted`: (kind, name) pairs."""
     (archive,) = (file for file in importlib.metadata.files(package) if file.name.endswith(".jsii.tgz"))
-    schema = {"version": None, "provider": None, "resource": {}, "data": {}, "ephemeral": {}}
+    schema: dict[str, typing.Any] = {"version": None, "provider": None, "resource": {}, "data": {}, "ephemeral": {}}
     for text, declarations in sources(archive.locate()):
         top = TOP.search(text)
         if not top:

@@ -7,6 +7,7 @@ import http.server
 import json
 import re
 import threading
+import typing
 import urllib.parse
 
 # Kinds, by group and version, then by the name of the resource.
@@ -96,6 +97,8 @@ def failure(status, message):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    api: typing.Any  # the server's class sets it
+
     def do_GET(self):
         path, _, query = self.path.partition("?")
         status, body = self.api.answer(path, dict(urllib.parse.parse_qsl(query)))

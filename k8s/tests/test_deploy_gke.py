@@ -32,11 +32,16 @@ def cluster(tmp_path):
 
 
 @pytest.fixture
-def run(cluster, tree):
+def root(tree):
+    """A copy of the repository's files that the script uses."""
     root = tree(OVERLAYS[0]).parent.parent.parent
     for name in ("Makefile", "Cargo.toml"):
         (root / name).write_text((K8S.parent / name).read_text())
+    return root
 
+
+@pytest.fixture
+def run(cluster, root):
     def run(**environment):
         environment = os.environ | {"KUBECTL": str(cluster.parent / "kubectl"), "STATE": str(cluster), "PAUSE": "0"} | environment
         command = [root / "k8s/overlays/deploy-gke.sh"]
@@ -44,7 +49,6 @@ def run(cluster, tree):
         calls = (cluster / "calls").read_text().splitlines()
         return result, [call for call in calls if call.startswith("apply -k") and "dry-run" not in call]
 
-    run.root = root
     return run
 
 
@@ -72,8 +76,8 @@ def test_it_fails_if_the_cluster_refuses_for_another_reason(run, cluster):
     assert "rollout status" not in (cluster / "calls").read_text()
 
 
-def test_it_applies_the_overlay_of_memorystore_if_its_values_are_there(run):
-    (run.root / "k8s/overlays/gke-memorystore/values/redis.env").touch()
+def test_it_applies_the_overlay_of_memorystore_if_its_values_are_there(run, root):
+    (root / "k8s/overlays/gke-memorystore/values/redis.env").touch()
     result, applied = run()
     assert (result.returncode, applied) == (0, ["apply -k k8s/overlays/gke-memorystore"]), result.stderr
 

@@ -10,6 +10,7 @@ import shutil
 import ssl
 import subprocess
 import threading
+import typing
 
 import pytest
 import yaml
@@ -200,6 +201,8 @@ def manifest(kind):
 
 
 class Registry(http.server.BaseHTTPRequestHandler):
+    server: typing.Any  # has the attributes that `registry` sets
+
     def do_GET(self):
         self.server.asked.append(self.path)
         known = self.headers["Authorization"] == f"Bearer {TOKEN}" and "/unknown/" not in self.path
@@ -225,6 +228,7 @@ def registry(tmp_path):
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
+    server: typing.Any
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
         server.asked, server.kind, server.announces = [], KINDS[0], lambda text: hashlib.sha256(text).hexdigest()
         server.socket = context.wrap_socket(server.socket, server_side=True)

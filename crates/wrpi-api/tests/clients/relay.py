@@ -87,7 +87,8 @@ def _after_body(rest, framing):
         return rest[int(value) :]
     assert value.strip().lower() == b"chunked", framing
     while True:
-        size, _, rest = rest.partition(b"\r\n")
-        size, rest = int(size, 16), rest[int(size, 16) + 2 :]
+        line, _, rest = rest.partition(b"\r\n")
+        size = int(line, 16)
+        rest = rest[size + 2 :]
         if size == 0:
             return rest
