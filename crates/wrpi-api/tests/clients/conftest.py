@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import secrets
+import socket
 import subprocess
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,10 @@ ROOT = Path(__file__).parents[4]
 BINARIES = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 
 
+# Seconds that any single step may take, so that a busy machine fails no test.
+PATIENCE = 60
+
+
 @dataclass
 class Service:
     """A running service."""
@@ -22,6 +28,17 @@ class Service:
     url: str
     password: str
     tls: str | None
+
+
+def wait_for(port, process):
+    """Waits until the process listens on `port`."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        assert process.poll() is None and time.monotonic() < end, f"{process.args[0]} does not listen"
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.02)
 
 
 @contextlib.contextmanager
@@ -38,7 +55,7 @@ def running(binary, **environment):
         yield Service(f"http://{entry['public']}", password, entry.get("tls"))
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from conftest import ROOT, running
+from conftest import PATIENCE, ROOT, running, wait_for
 
-PATIENCE = 60
 NGINX = """
 daemon off; master_process off; pid DIRECTORY/pid; error_log stderr crit;
 events {}
@@ -116,14 +115,8 @@ def start(tmp_path):
         path.write_text(template)
         environment = {"PATH": "/usr/sbin:/usr/bin:/bin", "HOME": str(tmp_path)}
         processes.append(subprocess.Popen(command(path), env=environment))
-        end = time.monotonic() + PATIENCE
-        while True:
-            assert processes[-1].poll() is None and time.monotonic() < end, "the proxy does not listen"
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                return f"http://127.0.0.1:{port}"
-            except ConnectionRefusedError:
-                time.sleep(0.02)
+        wait_for(port, processes[-1])
+        return f"http://127.0.0.1:{port}"
 
     yield start
     for process in processes:
@@ -153,7 +146,7 @@ def test_events_are_not_delayed(name, start):
 @pytest.mark.parametrize("name", PROXIES)
 def test_a_known_reading_gets_304(name, start, steady):
     url = start(name, urlsplit(steady.url).port, documented()[name]) + "/v0/wrpi"
-    with httpx.Client(auth=("any", steady.password), headers={"Accept-Encoding": "gzip"}) as client:
+    with httpx.Client(timeout=PATIENCE, auth=("any", steady.password), headers={"Accept-Encoding": "gzip"}) as client:
         answer = client.get(url)
         assert answer.status_code == 200
         assert client.get(url, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304

@@ -3,10 +3,9 @@
 import re
 import socket
 import subprocess
-import time
 
 import pytest
-from conftest import running
+from conftest import running, wait_for
 from relay import Relay, heads
 
 # The request that an attacker tries to smuggle past the proxy.
@@ -96,20 +95,9 @@ def proxy(request, relay, tmp_path):
         process.wait()
 
 
-def wait_for(port, process):
-    """Waits until the proxy listens on `port`."""
-    for _ in range(1000):
-        assert process.poll() is None, "the proxy has exited"
-        try:
-            return socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-    raise TimeoutError
-
-
 def exchange(port, sent):
     """Sends bytes and returns the statuses of all responses until the connection is closed."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(sent)
         received = b""
         try:

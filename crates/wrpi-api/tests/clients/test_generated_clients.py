@@ -65,7 +65,7 @@ def classic(service, prefix, headers, has_password, method, path):
     with module.ApiClient(module.Configuration(host=service.url + prefix, retries=False, **credentials)) as client:
         call = getattr(module.DefaultApi(client), f"{method}_{path}_with_http_info")
         try:
-            answer = call(_headers=headers, _request_timeout=20)
+            answer = call(_headers=headers, _request_timeout=60)
         except module.ApiException as error:
             return error.status, error.data and error.data.to_dict()
         return answer.status_code, answer.data and (answer.data if isinstance(answer.data, dict) else answer.data.to_dict())
@@ -111,6 +111,6 @@ def test_the_stream_can_be_followed(generated, lively):
     module = importlib.import_module("classic")
     configuration = module.Configuration(host=lively.url, username="any", password=lively.password)
     with module.ApiClient(configuration) as client:
-        answer = module.DefaultApi(client).get_stream_without_preload_content(_request_timeout=20)
+        answer = module.DefaultApi(client).get_stream_without_preload_content(_request_timeout=60)
         assert answer.readline() == b"event: wrpi\n"
         answer.close()
