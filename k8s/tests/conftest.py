@@ -1,4 +1,4 @@
-"""Builds every combination of components and every overlay with kubectl, from a copy of k8s/ with random secrets."""
+"""Builds each component, each pair, all components and every overlay with kubectl, from a copy of k8s/ with random secrets."""
 
 import importlib.metadata
 import io
@@ -25,15 +25,18 @@ NEEDS = {
 }
 # Components that replace secretGenerator, which the user then deletes.
 OWN_SECRETS = {"components/gke-secret-manager"}
-# This component changes only the updater. It is built alone, with each other component, and with all of them.
 UPDATER_DEPLOYMENT = "components/updater-deployment"
-COMBINATIONS = [
-    chosen
-    for size in range(len(MENU) + 1)
-    for chosen in itertools.combinations(MENU, size)
-    if all(NEEDS[component] in chosen for component in chosen if component in NEEDS)
-    and (UPDATER_DEPLOYMENT not in chosen or size in (1, 2, len(MENU)))
-]
+
+
+def with_needs(chosen):
+    """The components in `chosen` and those that they need, in the order of the menu."""
+    return tuple(name for name in MENU if name in chosen or name in (NEEDS.get(other) for other in chosen))
+
+
+# None, each, each pair and all: two components that break each other are found, without the combinations of more.
+COMBINATIONS = list(dict.fromkeys(
+    with_needs(chosen) for size in (0, 1, 2, len(MENU)) for chosen in itertools.combinations(MENU, size)
+))
 
 
 def load(text):

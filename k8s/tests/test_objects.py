@@ -1,4 +1,4 @@
-"""References between the objects, secrets and rollouts, in every combination."""
+"""References between the objects, secrets and rollouts, in each combination that is built."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""Rules for all pods and containers, in every combination."""
+"""Rules for all pods and containers, in each combination that is built."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Rights: what the roles allow and who is bound to them, in every combination."""
+"""Rights: what the roles allow and who is bound to them, in each combination that is built."""
 
 import re
 

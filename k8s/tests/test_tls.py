@@ -1,4 +1,4 @@
-"""HTTPS to the API and TLS to a managed Redis, in every combination that has them."""
+"""HTTPS to the API and TLS to a managed Redis, in each built combination that has them."""
 
 import re
 
