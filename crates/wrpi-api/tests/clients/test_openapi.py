@@ -23,7 +23,7 @@ def test_the_document_is_valid(document):
 @pytest.mark.parametrize("state, excluded", [("lively", []), ("empty", ["--exclude-checks=not_a_server_error"])])
 def test_schemathesis_reports_nothing(state, excluded, request, document, tmp_path):
     service = request.getfixturevalue(state)
-    options = ["--checks=all", *excluded, "--max-examples=40", "--request-timeout=10", "--generation-database=none"]
+    options = ["--checks=all", *excluded, "--max-examples=40", "--request-timeout=3", "--generation-database=none"]
     run = ["--no-color", "run", f"{service.url}/openapi.json", f"--auth=any:{service.password}", *options]
     result = subprocess.run([SCHEMATHESIS, *run], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
