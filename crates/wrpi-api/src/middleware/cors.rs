@@ -1,12 +1,18 @@
 //! Controls which pages may call the API from a browser (the CORS protocol of the Fetch standard).
 
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use futures_util::FutureExt;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, ORIGIN, VARY,
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
+use tower_http::cors::{AllowHeaders, CorsLayer, Vary};
+use tower_service::Service;
 use url::Url;
 use wrpi_core::settings::is_host_name;
 
@@ -15,8 +21,8 @@ use crate::error::METHODS;
 
 /// The response headers that a page may read in addition to those that browsers always allow.
 const EXPOSED: HeaderValue = HeaderValue::from_static("date,etag,retry-after,x-request-id");
-/// How long a browser may cache a preflight, in seconds.
-const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
+/// How long a browser may cache a preflight.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
 
 /// The origins whose pages may call the API.
 #[derive(Clone, Debug)]
@@ -57,16 +63,25 @@ impl AllowedOrigins {
 }
 
 /// The response to an OPTIONS with the headers `request`: a page may send GET and HEAD with any headers.
+/// [`AllowedOrigins::headers`] are added as to every response.
 pub(crate) fn preflight(request: &HeaderMap) -> Response<Full<Bytes>> {
+    let cors = CorsLayer::new()
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers(AllowHeaders::mirror_request())
+        .max_age(PREFLIGHT_MAX_AGE)
+        .vary(Vary::list([]));
+    let mut options = Request::new(Body::empty());
+    *options.method_mut() = Method::OPTIONS;
+    options.headers_mut().extend(
+        request.get(ACCESS_CONTROL_REQUEST_HEADERS).map(|requested| (ACCESS_CONTROL_REQUEST_HEADERS, copy(requested))),
+    );
+    let Some(Ok(answered)) = Router::new().layer(cors).call(options).now_or_never() else {
+        unreachable!("a preflight waits for nothing")
+    };
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    headers.insert(ALLOW, METHODS);
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE);
-    if let Some(requested) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, copy(requested));
-    }
+    *response.headers_mut() = answered.into_parts().0.headers;
+    response.headers_mut().insert(ALLOW, METHODS);
     response
 }
 
