@@ -143,8 +143,8 @@ mod tests {
             (b"\xff\xfeh\0", "is not UTF-8"),
             (&[b'x'; LONGEST + 1], "has more than 4096 bytes"),
         ] {
-            let told = secret(None, Some(content)).unwrap_err();
-            assert_eq!(told, format!("KEY_FILE {wrong}; allowed: {ALLOWED_IN_FILE}"), "{}", content.escape_ascii());
+            let shown = secret(None, Some(content)).unwrap_err();
+            assert_eq!(shown, format!("KEY_FILE {wrong}; allowed: {ALLOWED_IN_FILE}"), "{}", content.escape_ascii());
             if let Ok(text) = std::str::from_utf8(content)
                 && !text.contains('\0')
             {
@@ -169,11 +169,11 @@ mod tests {
             ("/", "Is a directory (os error 21)"),
         ] {
             let lookup = |name: &str| (name == "KEY_FILE").then(|| path.into());
-            let told = load(&lookup, |reader| Some(reader.secret("KEY", "none", "Key."))).unwrap_err().to_string();
-            assert_eq!(told, format!("KEY_FILE names a file that cannot be read: {wrong}; allowed: {ALLOWED_IN_FILE}"));
+            let shown = load(&lookup, |reader| Some(reader.secret("KEY", "none", "Key."))).unwrap_err().to_string();
+            assert_eq!(shown, format!("KEY_FILE names a file that cannot be read: {wrong}; allowed: {ALLOWED_IN_FILE}"));
         }
         let endless = |name: &str| (name == "KEY_FILE").then(|| "/dev/zero".into());
-        let told = load(&endless, |reader| Some(reader.secret("KEY", "none", "Key."))).unwrap_err().to_string();
-        assert_eq!(told, format!("KEY_FILE has more than 4096 bytes; allowed: {ALLOWED_IN_FILE}"));
+        let shown = load(&endless, |reader| Some(reader.secret("KEY", "none", "Key."))).unwrap_err().to_string();
+        assert_eq!(shown, format!("KEY_FILE has more than 4096 bytes; allowed: {ALLOWED_IN_FILE}"));
     }
 }

@@ -75,10 +75,10 @@ fn spoken(cause: &RedisError) -> String {
     }
 }
 
-/// What `told` says without the `password`. Redis repeats the arguments of an unknown command, which may be AUTH or
+/// `message` without the `password`. Redis repeats the arguments of an unknown command, which may be AUTH or
 /// HELLO, and may cut them short.
-fn words(told: &str, password: Option<&SecretString>) -> String {
-    let words = told.split(", with args beginning with").next().unwrap_or_default();
+fn words(message: &str, password: Option<&SecretString>) -> String {
+    let words = message.split(", with args beginning with").next().unwrap_or_default();
     password.map_or_else(|| words.to_owned(), |password| words.replace(password.expose_secret(), "***"))
 }
 

@@ -34,7 +34,7 @@ pub(super) fn inner(cause: &RedisError) -> Option<&(dyn std::error::Error + Send
 
 fn certificate(error: &CertificateError) -> String {
     use CertificateError as E;
-    let told = match error {
+    let message = match error {
         E::ExpiredContext { not_after, .. } => return format!("it expired at {}", date(not_after.as_secs())),
         E::NotValidYetContext { not_before, .. } => {
             return format!("it is valid only from {}; is the clock right?", date(not_before.as_secs()));
@@ -70,7 +70,7 @@ fn certificate(error: &CertificateError) -> String {
         E::BadEncoding => "it is damaged",
         _ => return error.to_string(),
     };
-    told.to_owned()
+    message.to_owned()
 }
 
 fn alert_of_server(alert: AlertDescription) -> String {
