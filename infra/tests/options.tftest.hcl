@@ -49,7 +49,7 @@ run "invalid_values_are_rejected" {
     alert_email            = "on-call"
     repository             = "https://github.com/owner/name"
     repository_id          = "owner/name"
-  app_password           = "nineteen characters"
+    app_password           = "nineteen characters"
     app_password_previous  = "two\nlines"
     app_password_version   = 0
     redis_password_version = 1.5
