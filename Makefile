@@ -54,8 +54,6 @@ PYTHON_TESTS = bench/peers crates/wrpi-api/tests/clients infra/offline k8s/tests
 .PHONY: lint
 lint: shellcheck typescript target/lint-tools/ready ## check formatting, versions, imports, types of clients/js and of Python tests, clippy, rustdoc, hadolint and shellcheck; warnings are errors
 	$(CARGO) fmt --all -- --check
-	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -- --check
-	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null # its lock file is current
 	.ci/version
 	tsc --checkJs --noEmit --strict --target es2022 --moduleResolution node --lib es2022,dom,dom.iterable clients/js/test/consumer.ts
 	.ci/imports
@@ -118,20 +116,10 @@ mutants: redis-server openssl target/cargo-tools/ready ## change the code in man
 	@$(call cargo-tool,cargo-mutants,27.1.0)
 	$(if $(SINCE),git diff $(SINCE) >target/since.diff && $(MUTANTS) --in-diff target/since.diff,$(MUTANTS) --shard $(SHARD))
 
-FUZZ_SECONDS ?= 60
-FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
-
-CARGO_FUZZ = RUSTUP_TOOLCHAIN=nightly target/cargo-tools/bin/cargo-fuzz
-
-# No sanitizer, because the crates have no unsafe code. fuzz/artifacts gets the input of each finding.
-.PHONY: fuzz
-fuzz: target/cargo-tools/ready ## fuzz the parsers, FUZZ_SECONDS (60) each, two at a time; needs a nightly toolchain
-	@rustup toolchain list 2>/dev/null | grep -q '^nightly' || { \
-	echo "Fuzzing needs a nightly toolchain: rustup toolchain install nightly." >&2; exit 1; }
-	$(CARGO_FUZZ) build --sanitizer none
-	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I {} sh -c 'mkdir -p fuzz/target && \
-	log=fuzz/target/{}.log && $(CARGO_FUZZ) run --sanitizer none {} -- -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
-	>$$log 2>&1 && echo "fuzz {}: $$(tail -n 1 $$log)" || { cat $$log >&2; exit 1; }'
+# The other unit tests take a few seconds of it.
+.PHONY: properties
+properties: ## run the property tests of the parsers with PROPTEST_CASES (100,000) inputs each, in about ten minutes
+	PROPTEST_CASES=$${PROPTEST_CASES:-100000} $(CARGO) test --locked --workspace --lib --bins
 
 # Debian installs nginx and HAProxy in /usr/sbin, which is not on every user's PATH.
 bench bench-quick api-test: export PATH := $(PATH):/usr/sbin

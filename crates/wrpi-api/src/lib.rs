@@ -10,8 +10,6 @@ mod connect_info;
 mod document;
 mod error;
 mod events;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 pub mod healthcheck;
 mod metrics;
 mod middleware;

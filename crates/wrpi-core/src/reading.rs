@@ -85,6 +85,9 @@ fn excerpt(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::DateTime;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     #[test]
     fn errors_name_the_problem_and_show_what_was_found() {
@@ -107,6 +110,44 @@ mod tests {
             assert_eq!(error.to_string(), message);
             assert_eq!(error.reason(), reason);
             assert!(ReadingError::REASONS.contains(&reason));
+        }
+    }
+
+    /// Values and times that are nearly always almost valid, or any bytes.
+    fn stored() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+        let bytes = || vec(any::<u8>(), 0..50);
+        let value = r"0{0,3}[0-9]{1,3}(\.[0-9]{1,30})?".prop_map(String::into_bytes);
+        let time = r"[0-9]{2}[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9](:[0-6][0-9])?([.,][0-9]{1,9})?( ?[Zz+-]?([0-9]{2}:?){0,2}|.{0,3})"
+            .prop_map(String::into_bytes);
+        (prop_oneof![4 => value, 1 => bytes()], prop_oneof![4 => time, 1 => bytes()])
+    }
+
+    proptest! {
+        #[test]
+        fn serves_what_is_stored_and_describes_anything_else_in_one_printable_line((value, time) in stored()) {
+            match Reading::from_stored(&value, &time) {
+                Ok(reading) => {
+                    let [value, time] = [&value, &time].map(|text| std::str::from_utf8(text).unwrap());
+                    let (number, instant) = (reading.value.to_string(), reading.calculated_at.to_string());
+                    prop_assert!(serde_json::from_str::<serde_json::Number>(&number).is_ok());
+                    prop_assert_eq!(number.split_once('.').map(|(_, places)| places), value.split_once('.').map(|(_, places)| places));
+                    prop_assert_eq!(number.parse::<f64>(), value.parse());
+                    // Browsers reject a second 60.
+                    prop_assert!(instant.len() == 24 && instant.ends_with("+0000") && &instant[17..19] < "60", "{}", instant);
+                    let served = DateTime::parse_from_str(&instant, "%Y-%m-%dT%H:%M:%S%z").unwrap();
+                    prop_assert_eq!(served.timestamp(), reading.calculated_at.unix_seconds());
+                    if let Ok(expected) = DateTime::parse_from_rfc3339(time) {
+                        prop_assert_eq!(served.timestamp(), expected.timestamp());
+                    }
+                    let again = Reading::from_stored(number.as_bytes(), instant.as_bytes()).unwrap();
+                    prop_assert_eq!((again.value, again.to_string()), (reading.value, reading.to_string()));
+                }
+                Err(error) => {
+                    let message = error.to_string();
+                    prop_assert!(message.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && message.len() < 300, "{:?}", message);
+                    prop_assert!(ReadingError::REASONS.contains(&error.reason()));
+                }
+            }
         }
     }
 }

@@ -72,40 +72,4 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Contains the table of all settings.
-    const DOCUMENTATION: &str = include_str!("../../../docs/configuration.md");
-
-    /// The settings of all binaries as a Markdown table: the default of each binary, and the meaning.
-    fn table() -> String {
-        let binaries = [updater::Settings::describe(), wrpi_api::Settings::describe(), Settings::describe()];
-        let [_, api, _] = &binaries;
-        let mut all: Vec<&Description> = Vec::new();
-        for setting in api.iter().chain(binaries.iter().flatten()) {
-            match all.iter().find(|known| known.name == setting.name) {
-                None => all.push(setting),
-                Some(known) => assert_eq!(known.meaning, setting.meaning, "{}", setting.name),
-            }
-        }
-        let default = |settings: &Vec<Description>, name: &str| {
-            settings
-                .iter()
-                .find(|setting| setting.name == name)
-                .map_or("-".to_owned(), |setting| setting.default.clone())
-        };
-        let row = |Description { name, meaning, .. }: &&Description| {
-            let defaults = binaries.iter().map(|settings| default(settings, name)).collect::<Vec<_>>().join(" | ");
-            format!("| `{name}` | {defaults} | {meaning} |\n")
-        };
-        let head = "| variable | `updater` | `wrpi-api` | `wrpi-standalone` | meaning |\n|---|---|---|---|---|\n";
-        head.to_owned() + &all.iter().map(row).collect::<String>()
-    }
-
-    #[test]
-    fn the_documentation_lists_every_setting() {
-        let table = table();
-        assert!(DOCUMENTATION.contains(&table), "the table should be:\n{table}");
-    }
-}
+mod tests;

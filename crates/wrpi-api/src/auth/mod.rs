@@ -40,7 +40,7 @@ impl Password {
     }
 
     /// Compares in a time that depends only on the length of the password, not on `candidate`.
-    pub(crate) fn equals(&self, candidate: &[u8]) -> Choice {
+    fn equals(&self, candidate: &[u8]) -> Choice {
         let own = self.0.expose_secret().as_bytes();
         let same_length = candidate.len().ct_eq(&own.len());
         let compared = if same_length.into() { candidate } else { own };
@@ -92,7 +92,7 @@ fn basic_password(credentials: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The password of a request, which must have exactly one `Authorization` header.
-pub(crate) fn password_of(headers: &HeaderMap) -> Option<Vec<u8>> {
+fn password_of(headers: &HeaderMap) -> Option<Vec<u8>> {
     let mut credentials = headers.get_all(AUTHORIZATION).iter();
     match (credentials.next(), credentials.next()) {
         (Some(only), None) => basic_password(only.as_bytes()),
@@ -175,60 +175,4 @@ impl From<Throttled> for ApiError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn accepts(password: &str, credentials: &[&[u8]]) -> bool {
-        let mut headers = HeaderMap::new();
-        for value in credentials {
-            headers.append(AUTHORIZATION, http::HeaderValue::from_bytes(value).unwrap());
-        }
-        password_of(&headers).is_some_and(|candidate| Password::new(password.into()).unwrap().equals(&candidate).into())
-    }
-
-    fn basic(scheme: &str, user_and_password: &[u8]) -> Vec<u8> {
-        format!("{scheme}{}", BASE64.encode(user_and_password)).into_bytes()
-    }
-
-    #[test]
-    fn scheme_case_and_spaces_do_not_matter() {
-        for scheme in ["Basic ", "basic ", "BASIC ", "bAsIc    "] {
-            assert!(accepts("p", &[&basic(scheme, b"any:p")]), "{scheme}");
-        }
-        assert!(accepts("p", &[b"Basic OnA="]), "an empty user name");
-        assert!(accepts("p", &[b"Basic OnA"]), "no padding");
-        assert!(accepts("p", &[b"Basic OnA=  "]), "spaces behind");
-    }
-
-    #[test]
-    fn rejects_malformed_and_ambiguous_credentials() {
-        let good = basic("Basic ", b"any:p");
-        for bad in
-            [&b""[..], b"Basic", b"Basic ", b"OnA=", b"Bearer OnA=", b"Basic On A=", b"Basic ***", b"Basic\tOnA="]
-        {
-            assert!(!accepts("p", &[bad]), "{}", bad.escape_ascii());
-        }
-        assert!(!accepts("p", &[&basic("Basic ", b"p")]), "no colon");
-        assert!(!accepts("p", &[&good, &good]), "two headers");
-        assert!(!accepts("p", &[]), "no header");
-        assert!(Password::new(SecretString::default()).is_none());
-    }
-
-    proptest! {
-        #[test]
-        fn accepts_only_the_same_text(user in "[^:]{0,9}", password in ".{1,40}", other in ".{0,40}") {
-            let with = |candidate: &str| accepts(&password, &[&basic("Basic ", format!("{user}:{candidate}").as_bytes())]);
-            prop_assert!(with(&password));
-            prop_assert_eq!(with(&other), other.nfc().eq(password.nfc()));
-            prop_assert!(!with(&password.repeat(2)));
-            prop_assert!(!with(&password[..password.char_indices().last().unwrap().0]));
-        }
-
-        #[test]
-        fn never_panics_on_any_header(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let _ = basic_password(&bytes);
-            let _ = basic_password(&[b"Basic ", &bytes[..]].concat());
-        }
-    }
-}
+mod tests;
