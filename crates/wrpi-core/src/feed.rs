@@ -49,19 +49,20 @@ pub async fn follow(
         causes: Vec::new(),
         found: None,
     };
+    let backoff = ExponentialBuilder::new()
+        .with_jitter()
+        .with_min_delay(RETRY_FIRST)
+        .with_max_delay(RETRY_LONGEST)
+        .without_max_times();
+    let mut delays = backoff.build();
     loop {
-        for delay in ExponentialBuilder::new()
-            .with_jitter()
-            .with_min_delay(RETRY_FIRST)
-            .with_max_delay(RETRY_LONGEST)
-            .without_max_times()
-            .build()
-        {
-            let Err(error) = feed.session().await else { break };
-            let had_connected = feed.record_lost(&error);
-            sleep(delay).await;
-            if had_connected {
-                break;
+        match feed.session().await {
+            Ok(()) => delays = backoff.build(),
+            Err(error) => {
+                if feed.record_lost(&error) {
+                    delays = backoff.build();
+                }
+                sleep(delays.next().unwrap_or(RETRY_LONGEST)).await;
             }
         }
     }

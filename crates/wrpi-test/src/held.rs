@@ -18,11 +18,8 @@ pub fn terminate_at_settings(path: &str, file_variable: &str, environment: &[(&s
     let fifo = directory.path().join("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let mut service = Service::spawn(path, [&[(file_variable, fifo.to_str().unwrap())], environment].concat());
-    let caught = || {
-        let status = fs::read_to_string(format!("/proc/{}/status", service.id())).unwrap();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
-        u64::from_str_radix(mask.trim(), 16).unwrap()
-    };
+    let process = procfs::process::Process::new(service.id().try_into().unwrap()).unwrap();
+    let caught = || process.status().unwrap().sigcgt;
     eventually(caught, |caught| caught & BOTH == BOTH);
     service.terminate();
     fs::write(&fifo, random_password()).unwrap();

@@ -39,7 +39,7 @@ pub use port::free_port;
 pub use proxy::{Direction, Path, Proxy};
 pub use redis::{Monitor, Redis};
 pub use scripted::{Reply, Scripted};
-pub use service::{Service, binary, resident_bytes};
+pub use service::{Service, binary, cpu_time, resident_bytes, thread_cpu_time};
 
 /// The timeout of every wait. It only keeps tests from hanging: nothing takes that long, even on a slow and busy
 /// machine.

@@ -1,6 +1,7 @@
 //! A service as a separate process.
 
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -118,7 +119,7 @@ impl Service {
 
     /// The number of open file descriptors.
     pub fn descriptors(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
+        proc(self.id()).fd_count().unwrap()
     }
 
     /// Its resident memory in KiB.
@@ -153,11 +154,29 @@ impl Service {
 ///
 /// When the process has ended.
 pub fn resident_bytes(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the process runs");
-    // A "kB" of /proc has 1024 bytes.
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
-    kib * 1024
+    // The kernel's "kB" has 1024 bytes.
+    proc(process).status().unwrap().vmrss.expect("the process runs") * 1024
+}
+
+/// The CPU time of all running threads of a process.
+///
+/// # Panics
+///
+/// When the process has ended.
+pub fn cpu_time(process: u32) -> Duration {
+    // A thread may end meanwhile.
+    let threads = proc(process).tasks().unwrap().filter_map(|thread| thread.ok()?.schedstat().ok());
+    Duration::from_nanos(threads.map(|thread| thread.sum_exec_runtime).sum())
+}
+
+/// The CPU time of this thread.
+pub fn thread_cpu_time() -> Duration {
+    let this = proc(std::process::id()).task_from_tid(nix::unistd::gettid().as_raw()).unwrap();
+    Duration::from_nanos(this.schedstat().unwrap().sum_exec_runtime)
+}
+
+fn proc(process: u32) -> procfs::process::Process {
+    procfs::process::Process::new(process.try_into().unwrap()).expect("the process runs")
 }
 
 /// The path of a binary of the project in the target directory of this one.

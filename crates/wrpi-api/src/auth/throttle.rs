@@ -126,6 +126,24 @@ mod tests {
     }
 
     #[test]
+    fn forgets_the_wrong_password_that_was_tried_first() {
+        let (throttle, start) = (throttle(1), Instant::now());
+        let mut minutes = 0;
+        // Each attempt comes when the bucket is full again. If it takes the token, the client must wait.
+        let mut takes_token = |password: usize| {
+            minutes += 1;
+            let now = start + MINUTE * minutes;
+            assert_eq!(throttle.record_wrong(OFFICE, &password.to_be_bytes(), now), Ok(()));
+            throttle.check(OFFICE, now).is_err()
+        };
+        assert!((0..PASSWORDS).all(&mut takes_token));
+        assert!(!(0..PASSWORDS).any(&mut takes_token), "all are remembered");
+        assert!(takes_token(PASSWORDS), "the next one is new");
+        assert!(!(1..=PASSWORDS).any(&mut takes_token), "the later ones are still remembered");
+        assert!(takes_token(0), "the first one is forgotten");
+    }
+
+    #[test]
     fn memory_is_bounded_for_any_number_of_clients() {
         let (throttle, now) = (throttle(3), Instant::now());
         for n in 0..2 * u32::try_from(CLIENTS).unwrap() {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use wrpi_test::{Api, BODY, Connection, TIMESTAMP, VALUE, eventually, send};
 
+use crate::support::cost;
 use crate::support::frames;
 use crate::support::https::Https;
 use crate::support::socket::{CONNECTIONS, connect, request, send_without_reading, served};
@@ -147,39 +148,15 @@ fn keeps_the_costliest_plain_connection_within_the_memory_budget() {
     // The memory that the manifests budget for a plain connection, and the kernel's part of it.
     const BUDGET_KIB: u64 = 96;
     const KERNEL_KIB: u64 = 32;
-    /// On a slow machine, the kernel ends some before the others are open: it ends clients that read nothing.
-    const MIN_MEASURED: usize = 20;
-    const MAX_MEASURED: usize = 100;
-    /// The first connections also pay for what all share.
-    const SHARED: usize = 5;
-    let (api, _redis) = Api::start(&[]);
+    let (api, _redis) = Api::start(&[cost::THREADS]);
     let padded = format!("GET / HTTP/1.1\r\nHost: test\r\nX-Padding: {}\r\n\r\n", "x".repeat(15 * 1024));
     let requests = [request(&api, "/").repeat(200), padded.repeat(20)].concat();
-    let hold = || {
+    let each = cost::of_connection(&api, || {
         let mut stream = connect(&api.address);
         stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
         while stream.write_all(requests.as_bytes()).is_ok() {}
         stream
-    };
-    let hold_all = |count| {
-        thread::scope(|scope| {
-            let connections: Vec<_> = (0..count).map(|_| scope.spawn(hold)).collect();
-            connections.into_iter().map(|connection| connection.join().unwrap()).collect::<Vec<_>>()
-        })
-    };
-    let mut held = hold_all(SHARED);
-    let before = api.service.resident_kib();
-    let mut measured = (0, 0);
-    while measured.0 < MAX_MEASURED {
-        held.extend(hold_all(10));
-        let grown = api.service.resident_kib().saturating_sub(before);
-        if api.metric(CONNECTIONS) != held.len().to_string() {
-            break;
-        }
-        measured = (held.len() - SHARED, grown);
-    }
-    let (count, grown) = measured;
-    assert!(count >= MIN_MEASURED, "{count} connections open at once");
-    let each = grown / count as u64;
+    });
+    println!("{each} KiB each");
     assert!(each < BUDGET_KIB - KERNEL_KIB, "{each} KiB each");
 }

@@ -1,8 +1,9 @@
 //! Whatever happens to the store, the API serves the last reading and reconnects.
 
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
-use wrpi_test::{Api, BODY, Redis, TIMESTAMP, VALUE, eventually, random_password, send};
+use wrpi_test::{Api, BODY, Proxy, Redis, TIMESTAMP, VALUE, eventually, random_password, send};
 
 use crate::support::feed::{
     CLOSED, LOST, NO_HEARTBEAT, NO_READING, PUSHED as FOUND, knows_store, redis_with_reading, start_behind_proxy,
@@ -82,6 +83,34 @@ fn retries_a_store_that_disconnects_and_logs_it_once() {
     api.service.logged(LOST);
     assert_eq!(api.service.count_logged(LOST), 1);
     assert_eq!(api.get().status, 503);
+}
+
+#[test]
+fn retries_soon_again_after_it_was_connected() {
+    /// The delay before an attempt that follows many failed ones, at the least.
+    const LONGEST: Duration = Duration::from_millis(250);
+    let redis = redis_with_reading(&[]);
+    let (proxy, refusing) = (Proxy::start(redis.port()), TcpListener::bind("127.0.0.1:0").unwrap());
+    let port = proxy.port().to_string();
+    // A short heartbeat: if an idle connection is closed, the API connects at once.
+    let api = Api::follow(&redis, &[("REDIS_PORT", &port), ("REDIS_HEARTBEAT", "200ms")]);
+    api.serves(BODY);
+    proxy.set_server(refusing.local_addr().unwrap().port());
+    proxy.cut();
+    // An attempt opens two connections at most.
+    (0..16).for_each(|_| drop(refusing.accept().unwrap()));
+    proxy.set_server(redis.port());
+    drop(refusing);
+    knows_store(&api, true);
+    let reconnects = || api.metric("wrpi_store_reconnects_total").parse::<u32>().unwrap();
+    // A slow machine may need several attempts to be faster than the delay.
+    let reconnect = || {
+        let (before, start) = (reconnects(), Instant::now());
+        proxy.cut();
+        eventually(reconnects, |now| *now > before);
+        start.elapsed()
+    };
+    eventually(reconnect, |took| *took < LONGEST);
 }
 
 #[test]

@@ -9,7 +9,9 @@ use crate::support::secret::Secret;
 fn ends_the_process_with_an_error_if_a_task_panics() {
     let redis = Redis::start();
     let secret = Secret::mount(&Authority::new().issue(HOST));
-    for task in ["feed", "renderer", "public listener", "TLS listener", "certificate reload", "admin listener"] {
+    for task in
+        ["feed", "renderer", "streams", "public listener", "TLS listener", "certificate reload", "admin listener"]
+    {
         let mut environment = redis.environment();
         environment.extend([
             ("APP_PASSWORD", random_password()),

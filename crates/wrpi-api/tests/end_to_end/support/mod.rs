@@ -1,6 +1,7 @@
 //! What several tests need, and what would hide the point of one.
 
 pub(crate) mod binary;
+pub(crate) mod cost;
 pub(crate) mod feed;
 pub(crate) mod flood;
 pub(crate) mod frames;
