@@ -113,13 +113,20 @@ mod tests {
         }
     }
 
-    /// Values and times that are nearly always almost valid, or any bytes.
+    /// Valid values and times, almost valid ones, and any bytes.
     fn stored() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
-        let bytes = || vec(any::<u8>(), 0..50);
-        let value = r"0{0,3}[0-9]{1,3}(\.[0-9]{1,30})?".prop_map(String::into_bytes);
-        let time = r"[0-9]{2}[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9](:[0-6][0-9])?([.,][0-9]{1,9})?( ?[Zz+-]?([0-9]{2}:?){0,2}|.{0,3})"
-            .prop_map(String::into_bytes);
-        (prop_oneof![4 => value, 1 => bytes()], prop_oneof![4 => time, 1 => bytes()])
+        let text = |pattern| proptest::string::string_regex(pattern).unwrap().prop_map(String::into_bytes);
+        let value = prop_oneof![
+            4 => text(r"0{0,2}[0-9]{1,2}(\.[0-9]{1,20}0?)?"),
+            1 => text(r"[0-9]{1,3}(\.[0-9]{0,30})?"),
+            1 => vec(any::<u8>(), 0..50),
+        ];
+        let time = prop_oneof![
+            4 => text(r"20[0-9]{2}-(0[1-9]|1[0-2])-[0-2][1-9][Tt ][01][0-9]:[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?([Zz]| UTC| ?[+-][01][0-9](:?[0-5][0-9])?)?"),
+            1 => text(r"[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9](:[0-6][0-9])?.{0,3}"),
+            1 => vec(any::<u8>(), 0..50),
+        ];
+        (value, time)
     }
 
     proptest! {
