@@ -125,7 +125,7 @@ properties: ## run the property tests of the parsers with PROPTEST_CASES (100,00
 bench bench-quick api-test: export PATH := $(PATH):/usr/sbin
 
 .PHONY: bench
-bench: bench-build bench-peers ## measure the API beside nginx, aiohttp and bare hyper, for docs/performance.md (11 minutes)
+bench: bench-build bench-peers ## measure the API beside nginx, nchan, aiohttp and bare hyper, for docs/performance.md (11 minutes)
 	$(TARGET)/release/wrpi-bench full
 
 .PHONY: bench-quick
@@ -148,7 +148,7 @@ bench-guard: redis-server valgrind ## check the instructions and system calls of
 .PHONY: bench-build bench-peers
 bench-build: # release builds of the services and of the benchmark
 	$(CARGO) build --locked --release --package wrpi-api --package updater --package wrpi-bench
-bench-peers: redis-server nginx wrk target/bench-tools/ready
+bench-peers: redis-server nginx nchan wrk target/bench-tools/ready
 
 .PHONY: compose-test
 compose-test: docker-compose images target/workflow-tools/ready ## test the images, and docker-compose.yml with them
@@ -261,12 +261,14 @@ pip-locks: target/uv-tools/ready ## write the hashes of all Python packages, aft
 
 # Programs and tools, installed if they are missing
 
-.PHONY: redis-server shellcheck docker-compose python3-venv nginx haproxy wrk valgrind libfaketime chromium prometheus \
+.PHONY: redis-server shellcheck docker-compose python3-venv nginx nchan haproxy wrk valgrind libfaketime chromium prometheus \
 	dnsmasq iproute2 zsh node h2load openssl apache lighttpd caddy typescript
 redis-server shellcheck docker-compose python3-venv haproxy lighttpd caddy wrk valgrind libfaketime iproute2 zsh openssl:
 	@.ci/install-programs $@
 nginx:
 	@.ci/install-programs nginx-light
+nchan:
+	@.ci/install-programs libnginx-mod-nchan
 apache:
 	@.ci/install-programs apache2-bin
 typescript:

@@ -14,16 +14,11 @@ const PATH: &str = "docs/performance.md";
 
 /// The name and the text of each section.
 #[derive(Debug)]
-pub(crate) struct Sections([(&'static str, String); 4]);
+pub(crate) struct Sections([(&'static str, String); 3]);
 
 /// Formats `results` as sections.
 pub(crate) fn sections(results: &Results) -> Sections {
-    Sections([
-        ("machine", machine(results.load_before)),
-        ("goals", results.goals()),
-        ("feeds", results.feeds()),
-        ("capacity", results.capacity.model()),
-    ])
+    Sections([("machine", machine(results.load_before)), ("goals", results.goals()), ("feeds", results.feeds())])
 }
 
 /// Measures everything and prints the results. Writes them into the document, unless the machine was busy.
@@ -105,7 +100,7 @@ mod tests {
         let expected = "a\n<!-- x: written by make bench -->\nnew\n<!-- x: end -->\nb\n";
         assert_eq!(replace_between(document, "x", "new").as_deref(), Some(expected));
         assert_eq!(replace_between(document, "y", "new"), None);
-        for name in ["machine", "goals", "feeds", "capacity"] {
+        for name in ["machine", "goals", "feeds"] {
             assert!(replace_between(include_str!("../../docs/performance.md"), name, "").is_some(), "{name}");
         }
     }

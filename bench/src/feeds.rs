@@ -12,9 +12,9 @@ use tokio::time::{sleep, timeout};
 use wrpi_core::Reading;
 use wrpi_core::feed::{Metrics, follow};
 use wrpi_core::store::{Resolver, Store};
-use wrpi_test::PATIENCE;
+use wrpi_test::{PATIENCE, cpu_time};
 
-use crate::machine::{Cores, cpu_time};
+use crate::machine::Cores;
 use crate::report::{number, table};
 use crate::statistics::{median, quantile};
 use crate::stream::PAUSE;
@@ -61,11 +61,11 @@ async fn run(system: &System, feeds: usize, writes: u32) -> Result<Feeds> {
     let mut store = Store::connect(&settings, &Resolver::default()).await?;
     let redis = &system.redis;
 
-    let before = cpu_time(redis.id())?;
+    let before = cpu_time(redis.id());
     sleep(IDLE).await;
-    let idle = cpu_time(redis.id())? - before;
+    let idle = cpu_time(redis.id()) - before;
     let sent = || system.redis_statistic("total_net_output_bytes");
-    let (before, sent_before) = (cpu_time(redis.id())?, sent()?);
+    let (before, sent_before) = (cpu_time(redis.id()), sent()?);
     let mut times = Vec::new();
     for number in 1..=writes {
         let reading = reading(number)?;
@@ -81,7 +81,7 @@ async fn run(system: &System, feeds: usize, writes: u32) -> Result<Feeds> {
     let per_update = |total: f64| total / f64::from(writes);
     Ok(Feeds {
         feeds,
-        cpu_per_update: per_update((cpu_time(redis.id())? - before).as_secs_f64() * 1e3),
+        cpu_per_update: per_update((cpu_time(redis.id()) - before).as_secs_f64() * 1e3),
         cpu_per_idle_minute: idle.as_secs_f64() * 1e3 * 60.0 / IDLE.as_secs_f64(),
         bytes_per_update: per_update(sent()? - sent_before),
         memory: system.redis_statistic("mem_clients_normal")?,
@@ -99,11 +99,6 @@ async fn wait_for_all(readings: &mut [Receiver<Option<Reading>>], wanted: Readin
 }
 
 impl Feeds {
-    /// Milliseconds of Redis's CPU time per feed, in a minute with one update.
-    pub(crate) fn cpu_per_minute(&self) -> f64 {
-        (self.cpu_per_update + self.cpu_per_idle_minute) / self.feeds as f64
-    }
-
     fn cells(&self) -> [String; 6] {
         let Self { feeds, cpu_per_update, cpu_per_idle_minute, bytes_per_update, memory, times } = self;
         let (middle, highest) = (number(median(times)), number(quantile(times, 1.0)));

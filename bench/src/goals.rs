@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use rustls::HandshakeKind;
 
-use crate::capacity::Capacity;
 use crate::feeds::{self, Feeds};
 use crate::machine::{Cores, KIB, MAX_LOAD, allow_descriptors, load_average};
 use crate::peers::{AIOHTTP, API, HYPER, NGINX_RETURN, NGINX_STATIC, Peers};
@@ -19,6 +18,8 @@ use crate::{footprint, replicas, steady, tls};
 /// Maximum spread between rounds of the CPU per request, for servers whose work never changes. The tightest goal allows
 /// 10 % more CPU than such a server uses. A spread of more than 15 % could hide a missed goal.
 const MAX_SPREAD: f64 = 0.15;
+
+const HEADER: [&str; 5] = ["measure", "goal", "measured", "spread", "met"];
 
 /// How long to measure.
 #[derive(Debug)]
@@ -48,7 +49,6 @@ pub(crate) struct Results {
     saturation: Saturation,
     rows: Vec<Row>,
     feeds: Vec<Feeds>,
-    pub(crate) capacity: Capacity,
 }
 
 /// Measures everything. Fails if a response is wrong, because the results of such a run are invalid.
@@ -66,9 +66,7 @@ pub(crate) fn measure(effort: &Effort) -> Result<Results> {
     rows.extend(handshakes(&system, &peers, effort)?);
     drop(peers);
 
-    eprintln!("{STREAMS} streams");
-    let streams =
-        (0..effort.rounds).map(|_| streams::round(&system, effort.writes / 20)).collect::<Result<Vec<_>>>()?;
+    let streams = stream_rounds(&system, effort)?;
     rows.extend(stream_rows(&streams));
     for (count, measure) in [(1, "write in Redis → served by 1 API process, p99"), (10, "… by 10 API processes, p99")]
     {
@@ -78,7 +76,7 @@ pub(crate) fn measure(effort: &Effort) -> Result<Results> {
     }
     eprintln!("memory, start-up, updater");
     let (idle, per_connection) = footprint::memory(&system)?;
-    let per_stream = median(&streams.iter().map(|round| round.memory).collect::<Vec<_>>());
+    let per_stream = median(&streams.iter().map(|round| round.one_core.memory).collect::<Vec<_>>());
     let [http1, http2] = tls::memory(&system)?;
     rows.push(Row::median("resident memory, idle", 8.0, "MiB", &[idle / KIB / KIB]));
     for (measure, at_most, bytes) in [
@@ -99,16 +97,7 @@ pub(crate) fn measure(effort: &Effort) -> Result<Results> {
     let idle_commands = footprint::idle_commands(&system)?;
     rows.push(Row::median("Redis commands per minute of an idle replica", 20.0, "", &[idle_commands]));
     drop(system);
-    let feeds = simulate(effort)?;
-    let capacity = Capacity {
-        cpu_per_request: median(&saturation.cpu(API)),
-        idle,
-        per_connection,
-        per_stream,
-        idle_commands,
-        redis_cpu: feeds.last().map_or(f64::NAN, Feeds::cpu_per_minute),
-    };
-    Ok(Results { load_before, saturation, rows, feeds, capacity })
+    Ok(Results { load_before, saturation, rows, feeds: simulate(effort)? })
 }
 
 /// Measures each number of feeds, one after the other.
@@ -158,22 +147,39 @@ fn handshakes(system: &System, peers: &Peers, effort: &Effort) -> Result<Vec<Row
     [(HandshakeKind::Full, full), (HandshakeKind::Resumed, "… of a resumed session")].into_iter().map(row).collect()
 }
 
-fn stream_rows(rounds: &[streams::Round]) -> [Row; 2] {
-    let against_loop = |measure: &str, at_most, time: fn(&streams::Round) -> f64| {
-        let rounds: Vec<_> = rounds.iter().map(|round| (time(round), round.write_loop)).collect();
-        Row::ratios(measure, at_most, "ms", &rounds)
+fn stream_rounds(system: &System, effort: &Effort) -> Result<Vec<streams::Round>> {
+    eprintln!("{STREAMS} streams");
+    (0..effort.rounds).map(|_| streams::round(system, effort.writes / 20)).collect()
+}
+
+/// Only the rows about streams.
+pub(crate) fn streams_alone(effort: &Effort) -> Result<String> {
+    allow_descriptors(STREAMS as u64 + 1_000)?;
+    let rounds = stream_rounds(&System::start(Cores::find()?)?, effort)?;
+    Ok(table(HEADER, stream_rows(&rounds).iter().map(Row::cells)))
+}
+
+fn stream_rows(rounds: &[streams::Round]) -> [Row; 4] {
+    let row = |measure: &str, at_most, unit, figures: fn(&streams::Round) -> (f64, f64)| {
+        Row::ratios(measure, at_most, unit, &rounds.iter().map(figures).collect::<Vec<_>>())
     };
     let one_core = "write in Redis → received on the last of 10,000 streams, against a write loop";
     [
-        against_loop(one_core, 1.3, |round| round.one_core),
-        against_loop("… with two cores for the API", 0.7, |round| round.all_cores),
+        row(one_core, 1.3, "ms", |round| (round.one_core.time, round.write_loop)),
+        row("… with two cores for the API", 0.7, "ms", |round| (round.all_cores.time, round.write_loop)),
+        row("CPU of an event on 10,000 streams, against nginx with nchan", 1.0, "ms", |round| {
+            (round.one_core.cpu, round.nchan.cpu)
+        }),
+        row("resident memory per stream, against nginx with nchan", 1.0, "KiB", |round| {
+            (round.one_core.memory / KIB, round.nchan.memory / KIB)
+        }),
     ]
 }
 
 impl Results {
     /// The table of goals, and the CPU time per request.
     pub(crate) fn goals(&self) -> String {
-        let goals = table(["measure", "goal", "measured", "spread", "met"], self.rows.iter().map(Row::cells));
+        let goals = table(HEADER, self.rows.iter().map(Row::cells));
         let [api, hyper, nginx] = [API, HYPER, NGINX_RETURN].map(|name| number(median(&self.saturation.cpu(name))));
         format!("{goals}\n\nCPU per request: API {api} µs, bare hyper {hyper} µs, nginx `return 200` {nginx} µs.")
     }

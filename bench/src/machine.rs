@@ -1,6 +1,6 @@
-//! The machine: its cores, its load, the limit of open files, and the CPU time of processes.
+//! The machine: its cores, its load, and the limit of open files.
 
-use std::fs::{read_dir, read_to_string};
+use std::fs::read_to_string;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -38,17 +38,6 @@ impl Cores {
         sched_setaffinity(this_thread, &before)?;
         started
     }
-}
-
-/// The CPU time of all running threads of a process.
-pub(crate) fn cpu_time(process: u32) -> Result<Duration> {
-    let mut nanoseconds = 0;
-    for thread in read_dir(format!("/proc/{process}/task")).context("a server has ended")? {
-        // The fields: nanoseconds on the CPU, nanoseconds waiting for it, and number of time slices.
-        let schedstat = read_to_string(thread?.path().join("schedstat"))?;
-        nanoseconds += schedstat.split_whitespace().next().context("schedstat is empty")?.parse::<u64>()?;
-    }
-    Ok(Duration::from_nanos(nanoseconds))
 }
 
 /// Bytes of a KiB, which `/proc` calls kB.

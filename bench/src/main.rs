@@ -1,6 +1,5 @@
-//! Compares the API with other servers: `wrpi-bench full`, `quick`, `feeds` or `guard`.
+//! Compares the API with other servers: `wrpi-bench full`, `quick`, `streams`, `feeds` or `guard`.
 
-mod capacity;
 mod document;
 mod feeds;
 mod footprint;
@@ -25,6 +24,7 @@ use goals::Effort;
 
 const USAGE: &str = "usage: wrpi-bench full    measure everything and write the results into docs/performance.md
        wrpi-bench quick   measure everything, less precisely, and write nothing
+       wrpi-bench streams measure only 10,000 streams
        wrpi-bench feeds   measure what many replicas cost Redis
        wrpi-bench guard   check the instructions and system calls of a request against their limits";
 
@@ -32,6 +32,7 @@ fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
         Some("full") => document::record()?,
         Some("quick") => println!("{}", document::sections(&goals::measure(&Effort::QUICK)?)),
+        Some("streams") => println!("{}", goals::streams_alone(&Effort::FULL)?),
         Some("feeds") => println!("{}", feeds::lines(&goals::simulate(&Effort::FULL)?)),
         Some("guard") => guard::check()?,
         _ => bail!(USAGE),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use wrpi_test::{Api, Response, Service, free_port};
 
 use crate::machine::Cores;
-use crate::system::{BODY, System};
+use crate::system::{BODY, STREAM, System};
 use crate::target::Target;
 use crate::tls::tls_port;
 
@@ -62,23 +62,40 @@ impl Peers {
 
 /// Starts nginx. Its targets are a constant response, a static file with a password, and a constant response over TLS.
 fn start_nginx(system: &System) -> Result<(Service, [Target; 3])> {
-    let directory = system.directory.path();
-    create_dir(directory.join("v0"))?;
-    write(directory.join("v0/wrpi"), BODY)?;
-    write(directory.join("passwords"), format!("any:{{PLAIN}}{}\n", system.password))?;
-    let ports = [free_port(), free_port(), free_port()];
-    let configuration = ["RETURN_PORT", "STATIC_PORT", "TLS_PORT"].iter().zip(ports).fold(
-        include_str!("../peers/nginx.conf").replace("DIRECTORY", &directory.to_string_lossy()).replace("BODY", BODY),
-        |text, (name, port)| text.replace(name, &port.to_string()),
-    );
-    write(directory.join("nginx.conf"), configuration)?;
-    let mut nginx = Command::new("nginx");
-    nginx.arg("-c").arg(directory.join("nginx.conf")).args(["-e", "stderr"]);
-    let server = Service::start(nginx, std::env::var("PATH").map(|path| ("PATH", path)));
-    let [returning, with_file, tls] = ports;
+    create_dir(system.file("v0"))?;
+    write(system.file("v0/wrpi"), BODY)?;
+    let ports @ [returning, with_file, tls] = [free_port(), free_port(), free_port()];
+    let configuration = ["RETURN_PORT", "STATIC_PORT", "TLS_PORT"]
+        .iter()
+        .zip(ports)
+        .fold(include_str!("../peers/nginx.conf").replace("BODY", BODY), |text, (name, port)| {
+            text.replace(name, &port.to_string())
+        });
+    let server = run_nginx(system, "nginx.conf", &configuration)?;
     let targets = [(NGINX_RETURN, returning), (NGINX_STATIC, with_file), (NGINX_TLS, tls)];
     let targets = targets.map(|(name, port)| system.target(name, port, vec![server.id()]));
     Ok((server, targets))
+}
+
+/// Starts nginx with the module nchan, for `streams` streams and a publisher.
+pub(crate) fn start_nchan(system: &System, streams: usize) -> Result<(Service, Target)> {
+    let port = free_port();
+    // nginx also uses connections of its own.
+    let configuration = include_str!("../peers/nchan.conf").replace("PORT", &port.to_string());
+    let configuration = configuration.replace("STREAMS", &(streams + 100).to_string());
+    let server = run_nginx(system, "nchan.conf", &configuration)?;
+    let target = system.target("nginx with nchan", port, vec![server.id()]);
+    let headers = [&target.headers[..], &[("Accept", "text/event-stream".to_owned())]].concat();
+    Ok((server, Target { path: STREAM, headers, ..target }))
+}
+
+/// Runs nginx with a configuration, in whose text `DIRECTORY` stands for the directory of the servers' files.
+fn run_nginx(system: &System, name: &str, configuration: &str) -> Result<Service> {
+    write(system.file("passwords"), format!("any:{{PLAIN}}{}\n", system.password))?;
+    write(system.file(name), configuration.replace("DIRECTORY", &system.directory.path().to_string_lossy()))?;
+    let mut nginx = Command::new("nginx");
+    nginx.arg("-c").arg(system.file(name)).args(["-e", "stderr"]);
+    Ok(Service::start(nginx, std::env::var("PATH").map(|path| ("PATH", path))))
 }
 
 /// Starts the Python service, which sends one Redis command per request.

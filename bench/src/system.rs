@@ -15,7 +15,7 @@ use crate::target::Target;
 /// The host name in the servers' certificate.
 pub(crate) const HOST: &str = "wrpi.example";
 const INDEX: &str = "/v0/wrpi";
-const STREAM: &str = "/v0/wrpi/stream";
+pub(crate) const STREAM: &str = "/v0/wrpi/stream";
 
 /// A Redis that holds a reading, and the password and certificate (ECDSA P-256) that all servers use.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl System {
 
     /// The request that opens a stream.
     pub(crate) fn stream_of(&self, api: &Api) -> Target {
-        Target { path: STREAM, ..self.target("a stream", api.port(), Vec::new()) }
+        Target { path: STREAM, ..self.target("a stream", api.port(), vec![api.service.id()]) }
     }
 }
 

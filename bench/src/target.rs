@@ -4,9 +4,7 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use wrpi_test::{Connection, PATIENCE, Response};
-
-use crate::machine::cpu_time;
+use wrpi_test::{Connection, PATIENCE, Response, cpu_time};
 
 /// Reads until `body` has arrived. Returns all bytes that were read.
 pub(crate) fn read_until(body: &str, stream: &mut impl Read) -> Result<Vec<u8>> {
@@ -38,7 +36,7 @@ impl Target {
     }
 
     /// The total CPU time of `processes`.
-    pub(crate) fn cpu_time(&self) -> Result<Duration> {
+    pub(crate) fn cpu_time(&self) -> Duration {
         self.processes.iter().map(|process| cpu_time(*process)).sum()
     }
 
