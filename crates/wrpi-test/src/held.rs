@@ -5,6 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::usage::proc;
 use crate::{Service, eventually, random_password};
 
 /// The bits of SIGINT and SIGTERM in `SigCgt` of `/proc/PID/status`.
@@ -18,9 +19,7 @@ pub fn terminate_at_settings(path: &str, file_variable: &str, environment: &[(&s
     let fifo = directory.path().join("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let mut service = Service::spawn(path, [&[(file_variable, fifo.to_str().unwrap())], environment].concat());
-    let process = procfs::process::Process::new(service.id().try_into().unwrap()).unwrap();
-    let caught = || process.status().unwrap().sigcgt;
-    eventually(caught, |caught| caught & BOTH == BOTH);
+    eventually(|| proc(service.id()).status().unwrap().sigcgt, |caught| caught & BOTH == BOTH);
     service.terminate();
     fs::write(&fifo, random_password()).unwrap();
     service.wait().code()

@@ -15,11 +15,11 @@ mod load;
 mod network;
 mod openssl;
 mod port;
-mod process;
 mod proxy;
 mod redis;
 mod scripted;
 mod service;
+mod usage;
 
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
@@ -39,7 +39,8 @@ pub use port::free_port;
 pub use proxy::{Direction, Path, Proxy};
 pub use redis::{Monitor, Redis};
 pub use scripted::{Reply, Scripted};
-pub use service::{Service, binary, cpu_time, resident_bytes, thread_cpu_time};
+pub use service::{Service, binary};
+pub use usage::{cpu_time, resident_bytes, thread_cpu_time};
 
 /// The timeout of every wait. It only keeps tests from hanging: nothing takes that long, even on a slow and busy
 /// machine.

@@ -8,8 +8,7 @@ use std::process::{Command, Stdio};
 use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
 
-use crate::eventually;
-use crate::process::Process;
+use crate::{Service, eventually};
 
 /// An address from which nothing comes back: packets to it are lost.
 pub const SILENT: &str = "10.88.0.9";
@@ -83,7 +82,7 @@ fn run(command: &mut Command) {
 /// A name server (`dnsmasq`) on port 53, killed on drop. It knows nothing but its own names: others do not exist.
 #[derive(Debug)]
 pub struct Nameserver {
-    _process: Process,
+    _process: Service,
 }
 
 impl Nameserver {
@@ -101,10 +100,8 @@ impl Nameserver {
         command.arg("--local=/#/");
         command.arg(format!("--listen-address={address}"));
         command.args(names.iter().map(|(name, address)| format!("--host-record={name},{address}")));
-        let process = Process::spawn(command.stdin(Stdio::null()).stderr(Stdio::piped()));
-        let mut process = process.unwrap_or_else(|error| panic!("dnsmasq: {error}"));
-        let started = process.find_line(0, |line| line.contains("started, version").then_some(()));
-        assert!(started.is_some(), "dnsmasq did not start: {:#?}", process.lines());
+        let mut process = Service::run(command.stderr(Stdio::piped()), "`make network-test` installs it.");
+        process.printed(|line| line.contains("started, version").then_some(()));
         eventually(|| UdpSocket::bind((address, 53)).is_err(), |is_taken| *is_taken);
         Self { _process: process }
     }

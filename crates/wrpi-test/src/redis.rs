@@ -1,13 +1,10 @@
 //! A private `redis-server`.
 
-use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
-use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::process::Process;
-use crate::{Authority, Pair, eventually, free_port};
+use crate::{Authority, Pair, Service, eventually, free_port};
 
 const ADVICE: &str = "The tests need redis-server and redis-cli 6 or newer on PATH: `make test` installs them with \
                       apt-get; elsewhere install Redis with your package manager.";
@@ -20,7 +17,7 @@ const KEY: &str = "key.pem";
 /// A private server on a free port of 127.0.0.1, without persistence, killed on drop.
 #[derive(Debug)]
 pub struct Redis {
-    process: Process,
+    process: Service,
     port: u16,
     arguments: Vec<String>,
     directory: TempDir,
@@ -128,8 +125,8 @@ impl Redis {
     /// Records every command that the server executes from now on.
     pub fn monitor(&self) -> Monitor {
         let mut process =
-            Process::spawn(self.command().arg("MONITOR").stdout(Stdio::piped()).stderr(Stdio::null())).unwrap();
-        process.find_line(0, |line| (line == "OK").then_some(())).expect("MONITOR is answered");
+            Service::run(self.command().arg("MONITOR").stdout(Stdio::piped()).stderr(Stdio::null()), ADVICE);
+        process.printed(|line| (line == "OK").then_some(()));
         Monitor(process)
     }
 
@@ -162,25 +159,25 @@ impl Redis {
 
     /// Pauses it with SIGSTOP: the kernel accepts connections, but nothing answers.
     pub fn pause(&self) {
-        self.process.signal(Signal::SIGSTOP);
+        self.process.pause();
     }
 
     /// Undoes [`Redis::pause`].
     pub fn resume(&self) {
-        self.process.signal(Signal::SIGCONT);
+        self.process.resume();
     }
 }
 
 /// Records commands for [`Redis::monitor`].
 #[derive(Debug)]
-pub struct Monitor(Process);
+pub struct Monitor(Service);
 
 impl Monitor {
     /// The commands so far, each with its arguments.
     pub fn commands(&self) -> Vec<Vec<String>> {
         // 1700000000.000000 [0 127.0.0.1:50000] "MSET" "wrpi-latest" "1.000"
         let arguments = |line: &String| line.split('"').skip(1).step_by(2).map(str::to_owned).collect();
-        self.0.lines().iter().map(arguments).filter(|command: &Vec<_>| !command.is_empty()).collect()
+        self.0.output().iter().map(arguments).filter(|command: &Vec<_>| !command.is_empty()).collect()
     }
 }
 
@@ -191,26 +188,17 @@ fn write_certificates(directory: &TempDir, authority: &str, pair: &Pair) {
 }
 
 /// Starts a server and waits until it accepts connections at `port`. `None` if the port is in use.
-fn spawn(port_argument: &str, port: u16, arguments: &[String], directory: &TempDir) -> Option<Process> {
+fn spawn(port_argument: &str, port: u16, arguments: &[String], directory: &TempDir) -> Option<Service> {
     let mut command = Command::new("redis-server");
     command
         .args([port_argument, &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .args(arguments)
         .current_dir(directory.path())
-        .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    let mut process = Process::spawn(&mut command).unwrap_or_else(|error| match error.kind() {
-        ErrorKind::NotFound => panic!("redis-server is not on PATH. {ADVICE}"),
-        _ => panic!("redis-server: {error}"),
+    let mut process = Service::run(&mut command, ADVICE);
+    let is_ready = process.printed(|line| {
+        let is_ready = line.contains("Ready to accept connections");
+        (is_ready || line.contains("Address already in use")).then_some(is_ready)
     });
-    let is_ready = process.find_line(0, |line| {
-        if line.contains("Ready to accept connections") {
-            return Some(true);
-        }
-        line.contains("Address already in use").then_some(false)
-    });
-    match is_ready {
-        Some(is_ready) => is_ready.then_some(process),
-        None => panic!("redis-server {arguments:?} did not start: {:#?}", process.lines()),
-    }
+    is_ready.then_some(process)
 }

@@ -1,17 +1,27 @@
-//! A service as a separate process.
+//! A process that keeps its output line by line and does not outlive its test.
 
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::process::Process;
+use crate::usage::proc;
+use crate::{PATIENCE, eventually, resident_bytes};
 
-/// A spawned service. It keeps the JSON log and kills the process on drop.
+/// The lines so far. The condition variable is notified of each new one.
+type Lines = Arc<(Mutex<Vec<String>>, Condvar)>;
+
+/// A running or ended service, killed on drop.
 #[derive(Debug)]
 pub struct Service {
-    process: Process,
+    child: Child,
+    lines: Lines,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Service {
@@ -40,17 +50,36 @@ impl Service {
         mut command: Command,
         environment: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, value) in environment {
             command.env(name.as_ref(), value.as_ref());
         }
-        let process = Process::spawn(&mut command);
-        Self { process: process.unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program())) }
+        Self::run(&mut command, "")
+    }
+
+    /// Runs `command` and keeps its piped outputs. If the program is missing, `advice` says where to get it.
+    pub(crate) fn run(command: &mut Command, advice: &str) -> Self {
+        let child = command.stdin(Stdio::null()).spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("{:?}: {error}. {advice}", command.get_program()));
+        let lines = Lines::default();
+        let outputs: [Option<Box<dyn Read + Send>>; 2] =
+            [child.stdout.take().map(|out| Box::new(out) as _), child.stderr.take().map(|err| Box::new(err) as _)];
+        let read = |output: Box<dyn Read + Send>| {
+            let lines = lines.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    lines.0.lock().unwrap().push(line);
+                    lines.1.notify_all();
+                }
+            })
+        };
+        let readers = outputs.into_iter().flatten().map(read).collect();
+        Self { child, lines, readers }
     }
 
     /// All lines of its output so far.
     pub fn output(&self) -> Vec<String> {
-        self.process.lines()
+        self.lines.0.lock().unwrap().clone()
     }
 
     /// Waits for the first line of the log with this message.
@@ -64,27 +93,39 @@ impl Service {
 
     /// Like [`Service::logged`], but skips the first `seen` lines of its output.
     pub fn logged_after(&mut self, seen: usize, message: &str) -> Value {
-        let entry = self.process.find_line(seen, |line| {
-            let entry: Value = serde_json::from_str(line).ok()?;
-            (entry["message"] == message).then_some(entry)
-        });
+        let entry = self.find_line(seen, |line| entry_with(message, line));
         entry.unwrap_or_else(|| panic!("ended without {message:?}: {:#?}", self.output()))
     }
 
     /// The number of log lines so far that have this message.
     pub fn count_logged(&self, message: &str) -> usize {
-        let entries = self.output();
-        entries
-            .iter()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(|e| e["message"] == message)
-            .count()
+        self.output().iter().filter_map(|line| entry_with(message, line)).count()
     }
 
     /// Waits for a line of the output for which `wanted` returns a value.
     pub fn printed<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> T {
-        let found = self.process.find_line(0, wanted);
+        let found = self.find_line(0, wanted);
         found.unwrap_or_else(|| panic!("ended without the wanted line: {:#?}", self.output()))
+    }
+
+    /// Waits for a line, from line `from` on, for which `wanted` returns a value. `None` if the process ends without one.
+    fn find_line<T>(&mut self, from: usize, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let end = Instant::now() + PATIENCE;
+        let mut has_ended = false;
+        let lines = self.lines.clone();
+        let mut known = lines.0.lock().unwrap();
+        loop {
+            if let Some(found) = known.iter().skip(from).find_map(|line| wanted(line)) {
+                return Some(found);
+            }
+            if has_ended {
+                return None;
+            }
+            assert!(Instant::now() < end, "timed out waiting for a line after these: {known:#?}");
+            // The last lines may arrive after the process has ended.
+            has_ended = self.child.try_wait().unwrap().is_some() && self.readers.iter().all(JoinHandle::is_finished);
+            known = lines.1.wait_timeout(known, Duration::from_millis(100)).unwrap().0;
+        }
     }
 
     /// The address of the listener named `name` (`public` or `admin`), from the log.
@@ -92,29 +133,52 @@ impl Service {
         self.logged("listening")[name].as_str().expect("an address").to_owned()
     }
 
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
     /// Sends SIGTERM, as an orchestrator does.
     pub fn terminate(&self) {
-        self.process.signal(Signal::SIGTERM);
+        self.signal(Signal::SIGTERM);
     }
 
     /// Sends SIGHUP, as a terminal does when it is closed.
     pub fn hang_up(&self) {
-        self.process.signal(Signal::SIGHUP);
+        self.signal(Signal::SIGHUP);
     }
 
-    /// Kills the service with SIGKILL.
-    pub fn kill(&mut self) {
-        self.process.kill();
-    }
-
-    /// Pauses the service with SIGSTOP.
+    /// Pauses it with SIGSTOP: the kernel accepts connections, but nothing answers.
     pub fn pause(&self) {
-        self.process.signal(Signal::SIGSTOP);
+        self.signal(Signal::SIGSTOP);
     }
 
     /// Undoes [`Service::pause`].
     pub fn resume(&self) {
-        self.process.signal(Signal::SIGCONT);
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// Kills it with SIGKILL.
+    pub fn kill(&mut self) {
+        // SIGKILL also ends a paused process. A process that has ended already is only reaped.
+        let _ended_already = self.child.kill();
+        let _status = self.child.wait();
+    }
+
+    /// Waits until it has ended and its last line has arrived.
+    pub fn wait(&mut self) -> ExitStatus {
+        let status = eventually(|| self.child.try_wait().unwrap(), Option::is_some).unwrap();
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        status
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// The process ID.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The number of open file descriptors.
@@ -127,56 +191,21 @@ impl Service {
         resident_bytes(self.id()) / 1024
     }
 
-    /// Waits until the service ends.
-    pub fn wait(&mut self) -> ExitStatus {
-        self.process.wait()
-    }
-
-    /// Whether the service still runs.
-    pub fn is_running(&mut self) -> bool {
-        self.process.is_running()
-    }
-
-    /// The process ID.
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Its resident memory in MiB.
     pub fn resident_mib(&self) -> u64 {
         self.resident_kib() / 1024
     }
 }
 
-/// The resident memory of a process in bytes.
-///
-/// # Panics
-///
-/// When the process has ended.
-pub fn resident_bytes(process: u32) -> u64 {
-    // The kernel's "kB" has 1024 bytes.
-    proc(process).status().unwrap().vmrss.expect("the process runs") * 1024
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.kill();
+    }
 }
 
-/// The CPU time of all running threads of a process.
-///
-/// # Panics
-///
-/// When the process has ended.
-pub fn cpu_time(process: u32) -> Duration {
-    // A thread may end meanwhile.
-    let threads = proc(process).tasks().unwrap().filter_map(|thread| thread.ok()?.schedstat().ok());
-    Duration::from_nanos(threads.map(|thread| thread.sum_exec_runtime).sum())
-}
-
-/// The CPU time of this thread.
-pub fn thread_cpu_time() -> Duration {
-    let this = proc(std::process::id()).task_from_tid(nix::unistd::gettid().as_raw()).unwrap();
-    Duration::from_nanos(this.schedstat().unwrap().sum_exec_runtime)
-}
-
-fn proc(process: u32) -> procfs::process::Process {
-    procfs::process::Process::new(process.try_into().unwrap()).expect("the process runs")
+/// The entry of the log in `line`, if it has this message.
+fn entry_with(message: &str, line: &str) -> Option<Value> {
+    serde_json::from_str(line).ok().filter(|entry: &Value| entry["message"] == message)
 }
 
 /// The path of a binary of the project in the target directory of this one.
