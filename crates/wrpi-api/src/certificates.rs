@@ -1,5 +1,7 @@
 //! The certificate of the TLS listener: the last valid pair of its two files.
 
+pub(crate) mod reload;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -6,10 +6,9 @@
 
 mod auth;
 mod certificates;
-mod connect_info;
+mod connection;
 mod document;
 mod error;
-mod events;
 pub mod healthcheck;
 mod metrics;
 mod middleware;
@@ -18,6 +17,7 @@ mod server;
 mod settings;
 mod snapshot;
 mod state;
+mod streams;
 
 pub use auth::{ClientIpSource, Password, Passwords, ThrottleLimit};
 pub use certificates::Certificates;

@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::connect_info::ConnectInfo;
+use crate::connection::ConnectionState;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
 pub use client_ip::ClientIpSource;
@@ -131,10 +131,10 @@ impl Authenticator {
     pub(crate) fn authenticate(
         &self,
         headers: &HeaderMap,
-        connection: &ConnectInfo,
+        connection: &ConnectionState,
         now: Instant,
     ) -> Result<Authenticated, ApiError> {
-        match self.check(headers, connection.peer(), now) {
+        match self.check(headers, connection.peer, now) {
             Ok(accepted) => {
                 if matches!(accepted, Accepted::Previous) {
                     self.metrics.auth_previous_password.inc();

@@ -18,7 +18,7 @@ use http_body_util::{Either, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 
 use crate::auth::Authenticated;
-use crate::connect_info::ConnectInfo;
+use crate::connection::ConnectionState;
 use crate::document::Document;
 use crate::error::ApiError;
 use crate::metrics::READING;
@@ -47,7 +47,7 @@ enum Handler {
     /// The same document for everyone.
     Public(&'static LazyLock<Document>),
     /// A function that gets only requests with the password.
-    Protected(fn(&AppState, &Request<Incoming>, &Arc<ConnectInfo>, Authenticated) -> RouteResult),
+    Protected(fn(&AppState, &Request<Incoming>, &Arc<ConnectionState>, Authenticated) -> RouteResult),
 }
 
 type RouteResult = Result<Response<Body>, ApiError>;
@@ -69,7 +69,7 @@ impl Routes {
     }
 
     /// Answers `request`, which was received on `connection`.
-    pub(crate) fn call(&self, request: Request<Incoming>, connection: &Arc<ConnectInfo>) -> ResponseFuture {
+    pub(crate) fn call(&self, request: Request<Incoming>, connection: &Arc<ConnectionState>) -> ResponseFuture {
         let now = Instant::now();
         connection.touch(now);
         let route = ROUTES.iter().find(|(path, _)| *path == request.uri().path());
@@ -85,7 +85,7 @@ impl Routes {
         &self,
         handler: Option<&Handler>,
         request: &Request<Incoming>,
-        connection: &Arc<ConnectInfo>,
+        connection: &Arc<ConnectionState>,
         now: Instant,
     ) -> RouteResult {
         strict_http::check(request)?;

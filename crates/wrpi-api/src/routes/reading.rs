@@ -7,14 +7,14 @@ use hyper::body::Incoming;
 
 use super::{Body, RouteResult};
 use crate::auth::Authenticated;
-use crate::connect_info::ConnectInfo;
+use crate::connection::ConnectionState;
 use crate::error::ApiError;
 use crate::state::AppState;
 
 pub(super) fn reading(
     state: &AppState,
     request: &Request<Incoming>,
-    _: &Arc<ConnectInfo>,
+    _: &Arc<ConnectionState>,
     _: Authenticated,
 ) -> RouteResult {
     let latest = state.latest.borrow();

@@ -1,23 +1,22 @@
 //! Accepts connections, and waits until they have ended.
 
-use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use nix::errno::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use super::broadcast::Broadcast;
-use super::connection::{BoxError, Handler, ServerContext};
 use super::places::{Place, Places};
-use super::{http1, tls};
+use super::socket::is_unacknowledged;
+use super::{BoxError, Handler, Server, http1, tls};
+use crate::streams::broadcast::Broadcast;
 
 /// Pause before the next attempt if accepting fails, for example because no file descriptor is free.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
@@ -26,30 +25,18 @@ const IDLE_GRACE: Duration = Duration::from_secs(1);
 /// How long the responses in progress may take after [`IDLE_GRACE`].
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The connections of one or more listeners.
-pub(super) struct Connections {
-    places: Arc<Places>,
-    idle_timeout: Duration,
-    broadcast: Arc<Broadcast>,
-    tasks: TaskTracker,
-    /// Cancelled to stop accepting.
-    stopping: CancellationToken,
-    /// Cancelled to close each connection after its responses in progress.
-    closing: CancellationToken,
-}
-
-impl Connections {
+impl Server {
     pub(super) fn new(places: Arc<Places>, idle_timeout: Duration, broadcast: Arc<Broadcast>) -> Arc<Self> {
         let (stopping, closing) = Default::default();
         Arc::new(Self { places, idle_timeout, broadcast, tasks: TaskTracker::new(), stopping, closing })
     }
 
-    /// Accepts and serves connections until [`Connections::drain`].
+    /// Accepts and serves connections until [`Server::drain`].
     pub(super) async fn accept(
         self: Arc<Self>,
         listener: TcpListener,
         acceptor: Option<TlsAcceptor>,
-        handler: impl Handler,
+        handler: Handler,
     ) {
         let _accepting = self.tasks.token();
         let mut is_failing = false;
@@ -103,27 +90,20 @@ impl Connections {
         }
     }
 
-    fn spawn(&self, stream: TcpStream, acceptor: Option<&TlsAcceptor>, handler: &impl Handler) {
+    fn spawn(self: &Arc<Self>, stream: TcpStream, acceptor: Option<&TlsAcceptor>, handler: &Handler) {
         // A connection without a peer has already ended.
         let Some(place) = stream.peer_addr().ok().and_then(|peer| self.places.take(peer.ip(), &stream)) else { return };
         let _unsupported = stream.set_nodelay(true);
-        let context = ServerContext {
-            idle_timeout: self.idle_timeout,
-            closing: self.closing.clone(),
-            broadcast: self.broadcast.clone(),
-        };
-        let handler = handler.clone();
-        match acceptor.cloned() {
-            None => self.tasks.spawn(async move {
-                let connection = place.connection.clone();
-                record(&place, place.until_evicted(http1::serve(stream, connection, handler, &context)).await);
-            }),
-            Some(acceptor) => self.tasks.spawn(async move {
-                let connection = place.connection.clone();
-                let serving = tls::serve(stream, acceptor, connection, handler, &context);
-                record(&place, place.until_evicted(serving).await);
-            }),
-        };
+        let (server, acceptor, handler) = (self.clone(), acceptor.cloned(), handler.clone());
+        self.tasks.spawn(async move {
+            let connection = &place.connection;
+            // Boxed, so that a connection takes only the memory of its own protocol.
+            let serving = match acceptor {
+                None => http1::serve(stream, TcpStream::readable, connection, handler, &server).boxed(),
+                Some(acceptor) => tls::serve(stream, acceptor, connection, handler, &server).boxed(),
+            };
+            record(&place, place.until_evicted(serving).await);
+        });
     }
 }
 
@@ -159,15 +139,6 @@ fn record(place: &Place, ended: Option<Result<(), BoxError>>) {
         counter.inc();
         debug!(error, "connection ended early");
     }
-}
-
-/// Whether the kernel has ended the connection because the client acknowledged nothing. It then reports a time-out, or why
-/// it could not reach the client.
-fn is_unacknowledged(error: &(dyn Error + 'static)) -> bool {
-    use io::ErrorKind::{HostUnreachable, NetworkUnreachable, TimedOut};
-    let mut causes = std::iter::successors(Some(error), |&error| error.source());
-    let kind = causes.find_map(|cause| cause.downcast_ref()).map(io::Error::kind);
-    matches!(kind, Some(TimedOut | HostUnreachable | NetworkUnreachable))
 }
 
 #[cfg(test)]

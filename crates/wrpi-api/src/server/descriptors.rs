@@ -1,6 +1,6 @@
 //! File descriptors. Every connection needs one, and public connections must leave some free.
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rlimit::{Resource, increase_nofile_limit};
 use tracing::warn;
 
 /// Maximum connections of the admin listener, which do not count towards `MAX_CONNECTIONS`. With few descriptors, a
@@ -10,10 +10,6 @@ const ADMIN_CONNECTIONS: u64 = 256;
 /// descriptors an eighth of them, but at least [`MIN_RESERVED`].
 const RESERVED: u64 = 64;
 const MIN_RESERVED: u64 = 32;
-/// Values to try if the hard limit itself is refused. macOS calls it unlimited, but refuses more than `OPEN_MAX` (10240)
-/// or a limit of the kernel's.
-const VALUES: [u64; 5] = [1 << 20, 1 << 16, 10_240, 4_096, 1_024];
-
 /// How many connections the listeners may hold.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Limits {
@@ -24,25 +20,18 @@ pub(super) struct Limits {
 /// Raises the limit of open files as far as allowed, and divides it. Of the `wanted` public connections, as many are
 /// allowed as fit.
 pub(super) fn limits(wanted: usize) -> Limits {
-    let open_files = getrlimit(Resource::RLIMIT_NOFILE)
-        .map(|(soft, hard)| raise(soft, hard, |value| setrlimit(Resource::RLIMIT_NOFILE, value, hard).is_ok()));
-    let limits = divide(open_files.unwrap_or(u64::MAX), wanted);
+    let open_files =
+        increase_nofile_limit(u64::MAX).or_else(|_refused| Resource::NOFILE.get_soft()).unwrap_or(u64::MAX);
+    let limits = divide(open_files, wanted);
     if limits.public < wanted {
         warn!(
             max_connections = wanted,
-            open_files = open_files.unwrap_or(u64::MAX),
+            open_files,
             allowed = limits.public,
             "the limit of open files allows fewer connections than MAX_CONNECTIONS"
         );
     }
     limits
-}
-
-/// The highest limit that `set` accepts, at least `soft`.
-fn raise(soft: u64, hard: u64, mut set: impl FnMut(u64) -> bool) -> u64 {
-    let values = [hard].into_iter().chain(VALUES).filter(|value| (soft + 1..=hard).contains(value));
-    let mut accepted = values.filter(|value| set(*value));
-    accepted.next().unwrap_or(soft)
 }
 
 fn divide(open_files: u64, wanted: usize) -> Limits {
@@ -55,17 +44,6 @@ fn divide(open_files: u64, wanted: usize) -> Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn raises_the_limit_to_the_highest_value_that_the_system_accepts() {
-        let unlimited = u64::MAX;
-        assert_eq!(raise(1_024, 4_096, |_| true), 4_096);
-        assert_eq!(raise(256, unlimited, |value| value <= 10_240), 10_240, "macOS");
-        assert_eq!(raise(256, unlimited, |value| value <= 9_000), 4_096);
-        assert_eq!(raise(256, unlimited, |_| false), 256);
-        assert_eq!(raise(256, 256, |_| panic!("there is nothing to raise")), 256);
-        assert_eq!(raise(unlimited - 1, unlimited, |_| true), unlimited);
-    }
 
     #[test]
     fn allows_as_many_connections_as_fit_beside_the_reserve() {

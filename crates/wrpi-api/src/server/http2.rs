@@ -1,21 +1,22 @@
 //! HTTP/2, over TLS only.
 
-mod backpressure;
-mod io;
+pub(super) mod backpressure;
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::server::conn::http2::Builder;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::sleep;
+use tokio::time::timeout;
 
-use super::connection::{BoxError, Handler, IDLE_CLOSE_TIMEOUT, MAX_HEAD, ServerContext, idle, service};
-use crate::connect_info::ConnectInfo;
-use backpressure::{Requests, Streams};
-use io::Throttled;
+use super::socket::Socket;
+use super::{BoxError, Handler, IDLE_CLOSE_TIMEOUT, MAX_HEAD, Server};
+use crate::connection::ConnectionState;
+use backpressure::{Backpressure, Streams};
 
 /// Maximum concurrent requests on a connection: the lowest that RFC 9113, section 6.5.2, recommends. Some clients open as
 /// many before they know the limit. `backpressure` bounds what clients without the password can do with them.
@@ -30,32 +31,39 @@ const CONNECTION_WINDOW: u32 = 65_535;
 /// Serves a connection until it ends, is idle, or the server closes. Responses in progress are completed.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    connection: Arc<ConnectInfo>,
-    handler: impl Handler,
-    context: &ServerContext,
+    connection: &Arc<ConnectionState>,
+    handler: Handler,
+    server: &Server,
 ) -> Result<(), BoxError> {
-    let began = Instant::now();
-    let requests = Requests::new(connection.clone());
-    let stream = Throttled::new(stream, &connection, &requests);
-    let streams = Streams::new(requests);
-    let served = Builder::new(streams.clone())
+    let (began, backpressure) = (Instant::now(), Backpressure::new(connection.clone()));
+    let socket = Socket::new(stream, connection, Some(&backpressure));
+    let state = connection.clone();
+    let served = Builder::new(Streams(backpressure.clone()))
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEAD as u32)
         .max_send_buf_size(MAX_SEND_BUFFER)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .serve_connection(TokioIo::new(stream), service(connection.clone(), handler));
+        .serve_connection(TokioIo::new(socket), service_fn(move |request| handler(request, &state)));
     let mut served = pin!(served);
-    let (mut is_closing, mut is_spent, mut is_idle) = (false, false, false);
-    loop {
-        tokio::select! {
-            biased;
-            ended = streams.drive(served.as_mut()) => return Ok(ended?),
-            () = context.closing.cancelled(), if !is_closing => is_closing = true,
-            () = streams.spent(), if !is_spent => is_spent = true,
-            () = idle(&connection, began, context.idle_timeout), if !is_idle => is_idle = true,
-            () = sleep(IDLE_CLOSE_TIMEOUT), if is_idle => return Ok(()),
-        }
-        served.as_mut().graceful_shutdown();
+    let mut drive = async |ends| {
+        poll_fn(|cx| {
+            if ends || backpressure.is_spent() {
+                served.as_mut().graceful_shutdown();
+            }
+            backpressure.allow_piece();
+            served.as_mut().poll(cx)
+        })
+        .await
+    };
+    let is_idle = tokio::select! {
+        biased;
+        ended = drive(false) => return Ok(ended?),
+        () = server.closing.cancelled() => false,
+        () = connection.idle(began, server.idle_timeout) => true,
+    };
+    if is_idle {
+        return timeout(IDLE_CLOSE_TIMEOUT, drive(true)).await.map_or(Ok(()), |ended| Ok(ended?));
     }
+    Ok(drive(true).await?)
 }

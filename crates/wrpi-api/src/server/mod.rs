@@ -1,38 +1,65 @@
 //! The listeners: binds, serves, and stops without losing a request.
 
 mod accept;
-mod broadcast;
-mod connection;
 mod descriptors;
 mod hang_ups;
 mod http1;
 mod http2;
-mod io;
 mod listen;
 mod places;
-mod stream;
+mod socket;
 mod tls;
 
+use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Either};
+use http::Request;
+use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 use tracing::info;
 use wrpi_core::Tasks;
 
-use crate::connect_info::ConnectInfo;
+use crate::certificates::reload;
+use crate::connection::ConnectionState;
 use crate::middleware::https::Https;
-use crate::routes::{Routes, admin};
+use crate::routes::{Body, ResponseFuture, Routes, admin};
 use crate::settings::HttpSettings;
 use crate::state::AppState;
-use accept::Connections;
-use broadcast::Broadcast;
+use crate::streams::broadcast::Broadcast;
 pub use listen::listen;
 use places::Places;
+
+/// Time-out for closing an idle connection, which has nothing to send except HTTP/2's GOAWAY.
+const IDLE_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Maximum size of a request head, in bytes. Browsers send far less.
+const MAX_HEAD: usize = 16 * 1024;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+/// Answers the requests of a listener, and records each with [`ConnectionState::touch`].
+type Handler = Arc<dyn Fn(Request<Incoming>, &Arc<ConnectionState>) -> HandlerFuture + Send + Sync>;
+/// A response that is available at once, or later.
+type HandlerFuture = Either<ResponseFuture, BoxFuture<'static, <ResponseFuture as Future>::Output>>;
+
+/// What one or more listeners and their connections share.
+struct Server {
+    places: Arc<Places>,
+    idle_timeout: Duration,
+    broadcast: Arc<Broadcast>,
+    tasks: TaskTracker,
+    /// Cancelled to stop accepting.
+    stopping: CancellationToken,
+    /// Cancelled to close each connection after its responses in progress.
+    closing: CancellationToken,
+}
 
 /// The bound sockets.
 #[derive(Debug)]
@@ -96,16 +123,16 @@ pub async fn serve(
         tasks.spawn("streams", shard.run(state.latest.subscribe(), state.heartbeat));
     }
 
-    let connections = |listener, max| {
+    let server = |listener, max| {
         let places = Places::new(max, state.metrics.connections(listener, max))?;
-        anyhow::Ok(Connections::new(places, settings.idle_timeout, broadcast.clone()))
+        anyhow::Ok(Server::new(places, settings.idle_timeout, broadcast.clone()))
     };
     let limits = descriptors::limits(settings.max_connections);
-    let public = connections("public", limits.public)?;
-    let admin = connections("admin", limits.admin)?;
-    let routes = |https| {
+    let public = server("public", limits.public)?;
+    let admin = server("admin", limits.admin)?;
+    let routes = |https| -> Handler {
         let routes = Arc::new(Routes::new(state.clone(), https));
-        move |request, connection: &_| routes.call(request, connection)
+        Arc::new(move |request, connection| Either::Left(routes.call(request, connection)))
     };
     let mut plain = Https::Off;
     if let (Some(listener), Some(tls)) = (listeners.tls, &settings.tls) {
@@ -115,22 +142,18 @@ pub async fn serve(
             plain = Https::Redirect(port);
         }
         let acceptor = tls::acceptor(&tls.certificates)?;
-        tasks.spawn(
-            "TLS listener",
-            public.clone().accept(listener, Some(acceptor), routes(Https::on(tls.hsts_max_age))),
-        );
-        let metrics = tls::Metrics::register(&state.metrics.registry)?;
-        tasks.spawn("certificate reload", tls::follow(tls.certificates.clone(), metrics));
+        let https = routes(Https::on(tls.hsts_max_age));
+        tasks.spawn("TLS listener", public.clone().accept(listener, Some(acceptor), https));
+        let metrics = reload::Metrics::register(&state.metrics.registry)?;
+        tasks.spawn("certificate reload", reload::follow(tls.certificates.clone(), metrics));
     }
     tasks.spawn("public listener", public.clone().accept(listeners.public, None, routes(plain)));
     let router = admin::router(state.clone());
-    tasks.spawn(
-        "admin listener",
-        admin.accept(listeners.admin, None, move |request, connection: &Arc<ConnectInfo>| {
-            connection.touch(Instant::now());
-            router.clone().call(request)
-        }),
-    );
+    let probes = Arc::new(move |request, connection: &Arc<ConnectionState>| {
+        connection.touch(Instant::now());
+        Either::Right(router.clone().call(request).map(|answered| Ok(answered?.map(Body::Right))).boxed())
+    });
+    tasks.spawn("admin listener", admin.accept(listeners.admin, None, probes));
 
     tokio::select! {
         ended = tasks.ended() => return Err(ended.into()),

@@ -10,17 +10,17 @@
 //!
 //! The new connection is refused only if all others have authenticated and are open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
+use parking_lot::Mutex;
 
 use super::hang_ups::HangUps;
-use crate::connect_info::ConnectInfo;
+use crate::connection::ConnectionState;
 use crate::metrics::ConnectionMetrics;
 
 /// The places of one or more listeners.
@@ -35,19 +35,18 @@ pub(super) struct Places {
 #[derive(Default)]
 struct Table {
     arrivals: u64,
-    open: BTreeMap<u64, (Arc<ConnectInfo>, CancellationToken)>,
-    /// Those whose client has closed its sending side, as far as the kernel was asked.
-    half_closed: BTreeSet<u64>,
-    /// Those that had not authenticated when the table was last searched.
-    unauthenticated: BTreeSet<u64>,
+    open: BTreeMap<u64, Arc<ConnectionState>>,
+    /// Some of those whose client has closed its sending side, in the order of that.
+    half_closed: VecDeque<u64>,
+    /// All connections before this one have authenticated or ended.
+    first_unauthenticated: u64,
 }
 
 /// The place of an open connection. Dropping it frees the place.
 pub(super) struct Place {
     pub(super) places: Arc<Places>,
     arrival: u64,
-    pub(super) connection: Arc<ConnectInfo>,
-    evicted: CancellationToken,
+    pub(super) connection: Arc<ConnectionState>,
 }
 
 impl Places {
@@ -60,7 +59,7 @@ impl Places {
 
     /// A place for a new connection from `peer` over `socket`. `None` if authenticated connections hold all places.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr, socket: impl AsFd) -> Option<Place> {
-        let mut table = self.lock();
+        let mut table = self.table.lock();
         if table.open.len() >= self.max {
             if table.evict_half_closed(&self.hang_ups) {
                 self.metrics.half_closed.inc();
@@ -73,57 +72,46 @@ impl Places {
         }
         table.arrivals += 1;
         let arrival = table.arrivals;
-        let (connection, evicted) = (Arc::new(ConnectInfo::new(peer)), CancellationToken::new());
-        table.open.insert(arrival, (connection.clone(), evicted.clone()));
-        table.unauthenticated.insert(arrival);
+        let connection = Arc::new(ConnectionState::new(peer));
+        table.open.insert(arrival, connection.clone());
         self.metrics.active.set(table.open.len() as i64);
         self.hang_ups.watch(socket, arrival);
-        Some(Place { places: self.clone(), arrival, connection, evicted })
+        Some(Place { places: self.clone(), arrival, connection })
     }
 
     /// Whether the next connection evicts another one.
     pub(super) fn is_full(&self) -> bool {
-        self.lock().open.len() >= self.max
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().open.len() >= self.max
     }
 }
 
 impl Table {
-    /// Evicts the oldest connection whose client has closed its sending side, if there is one.
+    /// Evicts a connection whose client has closed its sending side, if there is one.
     fn evict_half_closed(&mut self, hang_ups: &HangUps) -> bool {
         loop {
-            let new = hang_ups.take();
-            if new.is_empty() {
-                break;
+            while let Some(arrival) = self.half_closed.pop_front() {
+                if self.evict(arrival) {
+                    return true;
+                }
             }
-            self.half_closed.extend(new.iter().filter(|arrival| self.open.contains_key(arrival)));
+            self.half_closed = hang_ups.take().into();
+            if self.half_closed.is_empty() {
+                return false;
+            }
         }
-        self.half_closed.pop_first().is_some_and(|arrival| self.evict(arrival))
     }
 
     /// Evicts the oldest unauthenticated connection, if there is one.
     fn evict_unauthenticated(&mut self) -> bool {
-        while let Some(arrival) = self.unauthenticated.pop_first() {
-            if self.open.get(&arrival).is_some_and(|(connection, _)| !connection.is_authenticated()) {
-                return self.evict(arrival);
-            }
-        }
-        false
+        let mut open = self.open.range(self.first_unauthenticated..);
+        let oldest = open.find(|(_, connection)| !connection.is_authenticated()).map(|(arrival, _)| *arrival);
+        self.first_unauthenticated = oldest.unwrap_or(self.arrivals + 1);
+        oldest.is_some_and(|arrival| self.evict(arrival))
     }
 
     /// Frees the place of a connection, and ends it soon. Returns whether it had one.
     fn evict(&mut self, arrival: u64) -> bool {
-        let open = self.remove(arrival);
-        open.inspect(|(_, evicted)| evicted.cancel()).is_some()
-    }
-
-    fn remove(&mut self, arrival: u64) -> Option<(Arc<ConnectInfo>, CancellationToken)> {
-        self.half_closed.remove(&arrival);
-        self.unauthenticated.remove(&arrival);
-        self.open.remove(&arrival)
+        self.open.remove(&arrival).inspect(|connection| connection.evicted.cancel()).is_some()
     }
 }
 
@@ -134,16 +122,16 @@ impl Place {
         tokio::select! {
             biased;
             ended = serving => Some(ended),
-            () = self.evicted.cancelled() => None,
+            () = self.connection.evicted.cancelled() => None,
         }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut table = self.places.lock();
+        let mut table = self.places.table.lock();
         // The place of an evicted connection already belongs to the new one.
-        if table.remove(self.arrival).is_some() {
+        if table.open.remove(&self.arrival).is_some() {
             self.places.metrics.active.set(table.open.len() as i64);
         }
     }

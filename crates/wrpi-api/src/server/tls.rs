@@ -1,28 +1,21 @@
-//! TLS, always with the newest good certificate.
+//! TLS on the listener for it.
 
+use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tracing::{info, warn};
+use tokio_rustls::server::TlsStream;
 
-use super::connection::{BoxError, FIRST_REQUEST_TIMEOUT, Handler, ServerContext};
-use super::{http1, http2};
+use super::{BoxError, Handler, Server, http1, http2};
 use crate::certificates::Certificates;
-use crate::connect_info::ConnectInfo;
+use crate::connection::{ConnectionState, FIRST_REQUEST_TIMEOUT};
 
 /// Maximum encrypted data that waits to be sent, in bytes.
 const BUFFER: usize = 4 * 1024;
-/// Interval at which the files are compared with the pair in use. Only their content shows a change: a mounted Secret is
-/// updated by replacing a symbolic link above them.
-const CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// A pair is refused after this many checks with the same error. Until then, one of its files may still be missing.
-const FAILED_CHECKS: u32 = 3;
 
 /// TLS 1.2 and 1.3, with HTTP/2 and HTTP/1.
 pub(super) fn acceptor(certificates: &Certificates) -> anyhow::Result<TlsAcceptor> {
@@ -39,91 +32,26 @@ pub(super) fn acceptor(certificates: &Certificates) -> anyhow::Result<TlsAccepto
 pub(super) async fn serve(
     stream: TcpStream,
     tls: TlsAcceptor,
-    connection: Arc<ConnectInfo>,
-    handler: impl Handler,
-    context: &ServerContext,
+    connection: &Arc<ConnectionState>,
+    handler: Handler,
+    server: &Server,
 ) -> Result<(), BoxError> {
     // Boxed, because a future keeps space for values that have moved out of it.
     let handshake = Box::pin(timeout(FIRST_REQUEST_TIMEOUT, async { tls.accept(stream).await.map(Box::new) }));
     let mut stream = tokio::select! {
         stream = handshake => stream??,
-        () = context.closing.cancelled() => return Ok(()),
+        () = server.closing.cancelled() => return Ok(()),
     };
     stream.get_mut().1.set_buffer_limit(Some(BUFFER));
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        Box::pin(http2::serve(stream, connection, handler, context)).await
+        Box::pin(http2::serve(stream, connection, handler, server)).await
     } else {
-        http1::serve(stream, connection, handler, context).await
+        Box::pin(http1::serve(stream, async |stream| readable(stream).await, connection, handler, server)).await
     }
 }
 
-/// Follows the files and never returns. New connections use a valid new pair. An invalid pair is logged and counted
-/// once, and the old pair stays in use.
-pub(super) async fn follow(certificates: Certificates, metrics: Metrics) {
-    metrics.expires_at.set(certificates.expires_at());
-    if let Err(error) = certificates.check_time(now()) {
-        warn!(%error, "the certificate is not valid now, so clients will refuse it");
-    }
-    let mut failure = (String::new(), 0);
-    loop {
-        sleep(CHECK_INTERVAL).await;
-        match certificates.reload(now()) {
-            Ok(false) => failure.1 = 0,
-            Ok(true) => {
-                failure.1 = 0;
-                let expires_at = certificates.expires_at();
-                info!(expires_at, "certificate replaced");
-                metrics.expires_at.set(expires_at);
-                metrics.reloads.with_label_values(&["ok"]).inc();
-            }
-            Err(error) => {
-                let error = error.to_string();
-                let checks = if failure.0 == error { failure.1 + 1 } else { 1 };
-                if checks == FAILED_CHECKS {
-                    warn!(error, "new certificate refused, the old one stays in use");
-                    metrics.reloads.with_label_values(&["failed"]).inc();
-                }
-                failure = (error, checks);
-            }
-        }
-    }
+/// Completes when the client has sent something after the handshake.
+async fn readable(stream: &TlsStream<TcpStream>) -> io::Result<()> {
+    let (socket, session) = stream.get_ref();
+    if session.wants_read() { socket.readable().await } else { Ok(()) }
 }
-
-/// Seconds since 1970.
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// The metrics of certificates.
-pub(super) struct Metrics {
-    expires_at: IntGauge,
-    reloads: IntCounterVec,
-}
-
-impl Metrics {
-    /// # Errors
-    ///
-    /// If `registry` already has metrics with the same names.
-    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let metrics = Self {
-            expires_at: IntGauge::new(
-                "wrpi_tls_certificate_expiry_timestamp_seconds",
-                "When the certificate in use expires, in seconds since 1970.",
-            )?,
-            reloads: IntCounterVec::new(
-                Opts::new("wrpi_tls_reloads_total", "Attempts to use a new certificate, by result."),
-                &["result"],
-            )?,
-        };
-        registry.register(Box::new(metrics.expires_at.clone()))?;
-        registry.register(Box::new(metrics.reloads.clone()))?;
-        for result in ["ok", "failed"] {
-            metrics.reloads.with_label_values(&[result]);
-        }
-        Ok(metrics)
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -20,12 +20,12 @@ const ROWS: [(&str, &str); 29] = [
     ("`GET /v0/wrpi` with", "contract::returns_the_reading_to_a_client_with_the_password"),
     ("… with `If-None-Match`", "contract::answers_304_if_the_client_has_the_reading"),
     ("`GET /v0/wrpi/stream`", "stream::sends_the_latest_reading_at_once_and_then_each_new_one"),
-    ("`HEAD`", "manners::answers_head_and_options_of_any_path"),
+    ("`HEAD`", "http_conformance::answers_head_and_options_of_any_path"),
     ("`GET /`", "contract::serves_describes_and_counts_every_route_of_the_index"),
     ("`GET /openapi.json`", "contract::answers_401_without_the_password"),
-    ("`GET /` and", "manners::answers_head_and_options_of_any_path"),
-    ("`OPTIONS`", "manners::answers_head_and_options_of_any_path"),
-    ("400", "manners::says_in_json_what_is_wrong_with_a_host_or_an_encoding"),
+    ("`GET /` and", "http_conformance::answers_head_and_options_of_any_path"),
+    ("`OPTIONS`", "http_conformance::answers_head_and_options_of_any_path"),
+    ("400", "http_conformance::says_in_json_what_is_wrong_with_a_host_or_an_encoding"),
     ("401", "contract::answers_401_without_the_password"),
     ("404", "contract::answers_unknown_paths_and_methods_with_json_errors"),
     ("405", "contract::answers_unknown_paths_and_methods_with_json_errors"),
@@ -33,11 +33,11 @@ const ROWS: [(&str, &str); 29] = [
     ("503", "contract::answers_503_without_a_reading_but_only_to_authenticated_clients"),
     (
         "connections",
-        "manners::answers_pipelined_requests_in_order http2_abuse::opens_no_more_streams_than_it_announces
+        "http_conformance::answers_pipelined_requests_in_order http2_abuse::opens_no_more_streams_than_it_announces
          http2_abuse::ends_a_connection_without_the_password_gracefully_when_it_has_sent_much
          http2_abuse::answers_all_requests_without_the_password_that_arrive_at_once
-         manners::keeps_a_connection_until_the_client_asks_to_close_it
-         manners::closes_a_connection_over_http_1_0_unless_the_client_keeps_it",
+         http_conformance::keeps_a_connection_until_the_client_asks_to_close_it
+         http_conformance::closes_a_connection_over_http_1_0_unless_the_client_keeps_it",
     ),
     ("host", "hostile::refuses_ambiguous_requests_and_closes_the_connection http2::refuses_an_invalid_or_contradictory_host"),
     (
@@ -52,13 +52,13 @@ const ROWS: [(&str, &str); 29] = [
          limits::closes_an_idle_connection_and_keeps_a_busy_one",
     ),
     ("`If-None-Match`", "contract::answers_304_if_the_client_has_the_reading"),
-    ("`Expect", "manners::answers_expect_100_continue_without_waiting_for_the_body"),
-    ("`Range`", "manners::ignores_ranges_preconditions_and_accept_headers"),
-    ("path", "manners::compares_paths_byte_by_byte_and_ignores_queries"),
-    ("request target", "manners::accepts_absolute_targets_as_proxies_send_them"),
+    ("`Expect", "http_conformance::answers_expect_100_continue_without_waiting_for_the_body"),
+    ("`Range`", "http_conformance::ignores_ranges_preconditions_and_accept_headers"),
+    ("path", "http_conformance::compares_paths_byte_by_byte_and_ignores_queries"),
+    ("request target", "http_conformance::accepts_absolute_targets_as_proxies_send_them"),
     ("request body", "hostile::closes_the_connection_after_a_request_with_a_body hostile::does_not_read_a_huge_body"),
     ("`X-Request-Id`", "logs::returns_and_logs_the_request_id logs::ignores_an_invalid_request_id"),
-    ("`Date`", "manners::sends_no_header_twice_and_a_date_with_every_response"),
+    ("`Date`", "http_conformance::sends_no_header_twice_and_a_date_with_every_response"),
     ("CORS", "contract::allows_every_header_that_a_preflight_asks_for contract::allows_only_listed_origins_to_read_responses"),
     (
         "throttling",

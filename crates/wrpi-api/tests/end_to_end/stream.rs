@@ -1,15 +1,17 @@
 //! Readings as server-sent events: `GET /v0/wrpi/stream`.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
 use tokio_rustls::rustls::version::TLS13;
-use wrpi_test::{Api, Connection, PATIENCE, Redis, TIMESTAMP, VALUE, eventually, send};
+use wrpi_test::{Api, BODY, Connection, PATIENCE, Redis, TIMESTAMP, VALUE, eventually, send};
 
 use crate::support::feed::NO_HEARTBEAT;
 use crate::support::frames::{self, authorized};
 use crate::support::https::Https;
-use crate::support::socket::{connect_with_small_buffer, request};
+use crate::support::socket::{CONNECTIONS, connect, connect_with_small_buffer, request};
 use crate::support::stream::{ETAG, STREAM, STREAMS, Writer, event, next};
 
 #[test]
@@ -185,4 +187,55 @@ fn sends_slow_http1_clients_whole_events_and_the_latest_last() {
         }
         assert!(received < sent.len(), "all events fit into buffers, so no write was blocked");
     }
+}
+
+#[test]
+fn streams_after_pipelined_requests() {
+    let (api, redis) = Api::start(&[]);
+    let mut connection = Connection::open(&api.address).unwrap();
+    connection.write(&[request(&api, "/v0/wrpi").repeat(3), request(&api, "/v0/wrpi/stream")].concat()).unwrap();
+    for _ in 0..3 {
+        assert_eq!(connection.read(true).unwrap().body, BODY);
+    }
+    assert_eq!(connection.read(false).unwrap().status, 200);
+    assert!(connection.read_chunk().unwrap().unwrap().contains(BODY));
+    redis.write("1.000", TIMESTAMP);
+    assert!(connection.read_chunk().unwrap().unwrap().contains("1.000-1613844407"));
+}
+
+#[test]
+fn streams_over_http_1_0_without_chunks() {
+    let (api, redis) = Api::start(&[]);
+    let mut socket = connect(&api.address);
+    socket.write_all(request(&api, "/v0/wrpi/stream").replace("HTTP/1.1", "HTTP/1.0").as_bytes()).unwrap();
+    let mut text = String::new();
+    let mut read_until = |end: &str| {
+        while !text.ends_with(end) {
+            let mut byte = [0];
+            socket.read_exact(&mut byte).unwrap();
+            text.push(char::from(byte[0]));
+        }
+        text.clone()
+    };
+    let first = read_until("}\n\n");
+    assert!(first.contains("\r\n\r\nevent: wrpi\n"), "{first}");
+    redis.write("1.000", TIMESTAMP);
+    let second = read_until("1.000-1613844407\"\ndata: ");
+    assert!(second.contains("}\n\nevent: wrpi\n"), "{second}");
+}
+
+/// The buffers of some connections are full when the stream begins.
+#[test]
+fn forgets_a_stream_whose_client_leaves_before_it_begins() {
+    let (api, _redis) = Api::start(&[]);
+    for before in 1..60 {
+        let socket = connect_with_small_buffer(&api.address);
+        let requests = [request(&api, "/v0/wrpi").repeat(before), request(&api, "/v0/wrpi/stream")].concat();
+        (&socket).write_all(requests.as_bytes()).unwrap();
+        sleep(Duration::from_millis(5));
+        // The connection is reset.
+        SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    eventually(|| api.metric(CONNECTIONS), |active| active == "0");
+    eventually(|| api.metric("wrpi_streams_active"), |active| active == "0");
 }

@@ -1,14 +1,12 @@
-//! Sends events on all streams over HTTP/1.
-//!
-//! For each thread, one task writes to one stream after the other. It does not wake the streams' own tasks, because that
-//! would cost as much as the write.
+//! Sends events on all streams over HTTP/1: for each thread, one task writes to one stream after the other.
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::timeout;
@@ -19,38 +17,38 @@ const BATCH: usize = 32;
 const LONGEST_TURN: Duration = Duration::from_millis(10);
 
 /// All streams, divided into shards. Each shard has a task, so that several threads can send an event.
-pub(super) struct Broadcast {
+pub(crate) struct Broadcast {
     shards: Vec<Arc<Shard>>,
     joined: AtomicUsize,
 }
 
 /// Streams in the order in which they began.
 #[derive(Default)]
-pub(super) struct Shard(Mutex<BTreeMap<usize, Arc<dyn Member>>>);
+pub(crate) struct Shard(Mutex<BTreeMap<usize, Arc<dyn Member>>>);
 
 /// A stream.
-pub(super) trait Member: Send + Sync {
+pub(crate) trait Member: Send + Sync {
     /// Sends what is due, unless the client is slow.
     fn send(&self);
 }
 
 impl Broadcast {
     /// With `shards` shards, at least one.
-    pub(super) fn new(shards: usize) -> Arc<Self> {
+    pub(crate) fn new(shards: usize) -> Arc<Self> {
         let shards = (0..shards.max(1)).map(|_| Arc::default()).collect();
         Arc::new(Self { shards, joined: AtomicUsize::default() })
     }
 
     /// The shards, for [`Shard::run`].
-    pub(super) fn shards(&self) -> impl Iterator<Item = Arc<Shard>> {
+    pub(crate) fn shards(&self) -> impl Iterator<Item = Arc<Shard>> {
         self.shards.iter().cloned()
     }
 
     /// Adds a stream until the membership is dropped.
-    pub(super) fn join(&self, member: Arc<dyn Member>) -> Membership<'_> {
+    pub(crate) fn join(&self, member: Arc<dyn Member>) -> Membership<'_> {
         let number = self.joined.fetch_add(1, Relaxed);
         let shard = &self.shards[number % self.shards.len()];
-        shard.lock().insert(number, member);
+        shard.0.lock().insert(number, member);
         Membership { shard, number }
     }
 }
@@ -58,7 +56,7 @@ impl Broadcast {
 impl Shard {
     /// Sends an event whenever `latest` changes, and heartbeats. A heartbeat that is due after `heartbeat` is late by up to
     /// a sixth. Never returns.
-    pub(super) async fn run<T>(self: Arc<Self>, mut latest: watch::Receiver<T>, heartbeat: Duration) {
+    pub(crate) async fn run<T>(self: Arc<Self>, mut latest: watch::Receiver<T>, heartbeat: Duration) {
         loop {
             if let Ok(Err(_)) = timeout(heartbeat / 6, latest.changed()).await {
                 return pending().await;
@@ -86,25 +84,21 @@ impl Shard {
     /// and end meanwhile.
     fn send_batch(&self, first: usize) -> Option<usize> {
         let clone = |(number, member): (&usize, &Arc<dyn Member>)| (*number, member.clone());
-        let batch: Vec<_> = self.lock().range(first..).take(BATCH).map(clone).collect();
+        let batch: Vec<_> = self.0.lock().range(first..).take(BATCH).map(clone).collect();
         batch.iter().for_each(|(_, member)| member.send());
         batch.last().map(|(last, _)| *last)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<dyn Member>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The membership of a stream in a shard.
-pub(super) struct Membership<'a> {
+pub(crate) struct Membership<'a> {
     shard: &'a Shard,
     number: usize,
 }
 
 impl Drop for Membership<'_> {
     fn drop(&mut self) {
-        self.shard.lock().remove(&self.number);
+        self.shard.0.lock().remove(&self.number);
     }
 }
 

@@ -29,6 +29,13 @@ pub(crate) struct Events {
     _open: Open,
 }
 
+/// The events of a stream over HTTP/1 after the first one.
+pub(crate) struct StreamTail {
+    pub(crate) events: Events,
+    /// Whether to send each event as a chunk (RFC 9112, section 7.1), which HTTP/1.0 does not have.
+    pub(crate) is_chunked: bool,
+}
+
 impl Events {
     /// Begins with the latest of `latest` unless its id is `last_seen`. `open` counts the stream until it ends.
     pub(crate) fn new(

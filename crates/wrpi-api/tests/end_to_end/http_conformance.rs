@@ -1,8 +1,14 @@
 //! Unusual but valid requests (RFC 9110 and 9112), and what a client can rely on then, over a bare socket.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use wrpi_test::{Api, BODY, Connection, send};
 
-use crate::support::socket::exchange;
+use crate::support::socket::{HIDDEN, exchange, request};
+
+/// A client that waits, longer than the API needs to become idle.
+const PAUSE: Duration = Duration::from_millis(300);
 
 #[test]
 fn sends_no_header_twice_and_a_date_with_every_response() {
@@ -191,5 +197,39 @@ fn closes_a_connection_over_http_1_0_unless_the_client_keeps_it() {
                 break;
             }
         }
+    }
+}
+
+#[test]
+fn answers_requests_that_arrive_in_pieces_with_pauses_soon_after_an_answer() {
+    let (api, _redis) = Api::start(&[]);
+    let mut connection = Connection::open(&api.address).unwrap();
+    let whole = request(&api, "/v0/wrpi");
+    for cuts in [vec![30], vec![1, 20, whole.len() - 1], vec![]] {
+        let mut sent = 0;
+        for cut in cuts {
+            connection.write(&whole[sent..cut]).unwrap();
+            sleep(PAUSE);
+            sent = cut;
+        }
+        connection.write(&whole[sent..]).unwrap();
+        assert_eq!(connection.read(true).unwrap().body, BODY);
+    }
+}
+
+#[test]
+fn reads_no_request_from_the_late_rest_of_a_body() {
+    let (api, _redis) = Api::start(&[]);
+    for (address, target) in [(&api.address, "/v0/wrpi"), (&api.admin, "/livez")] {
+        let mut connection = Connection::open(address).unwrap();
+        let length = HIDDEN.len() + 1;
+        connection
+            .write(&format!("POST {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\nx"))
+            .unwrap();
+        assert_eq!(connection.read(true).unwrap().status, 405);
+        sleep(PAUSE);
+        // The API may have closed the connection.
+        let _closed = connection.write(HIDDEN);
+        assert!(connection.read(true).is_err(), "{target}");
     }
 }

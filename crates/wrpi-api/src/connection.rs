@@ -2,31 +2,36 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::events::Events;
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+
+use crate::streams::events::StreamTail;
+
+/// Time-out for the TLS handshake, and for the first request.
+pub(crate) const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One open connection.
-pub(crate) struct ConnectInfo {
-    peer: IpAddr,
+pub(crate) struct ConnectionState {
+    pub(crate) peer: IpAddr,
     opened: Instant,
     authenticated: AtomicBool,
     /// Milliseconds from `opened` to the last use; 0 before the first.
     used: AtomicU64,
     write_blocked: AtomicBool,
     idle: AtomicBool,
-    stream: Mutex<Option<Rest>>,
+    /// Cancelled to end the connection at once.
+    pub(crate) evicted: CancellationToken,
+    /// Woken when the connection is authenticated, and when a write is no longer blocked.
+    pub(crate) reader: AtomicWaker,
+    /// A stream that `hyper` has begun, for the server to continue.
+    pub(crate) stream: Mutex<Option<StreamTail>>,
 }
 
-/// A stream that has its first event.
-pub(crate) struct Rest {
-    pub(crate) events: Events,
-    /// Whether the client knows chunks (RFC 9112, section 7.1).
-    pub(crate) is_chunked: bool,
-}
-
-impl ConnectInfo {
+impl ConnectionState {
     /// A connection from `peer`, opened now.
     pub(crate) fn new(peer: IpAddr) -> Self {
         Self {
@@ -36,18 +41,17 @@ impl ConnectInfo {
             used: AtomicU64::default(),
             write_blocked: AtomicBool::default(),
             idle: AtomicBool::default(),
+            evicted: CancellationToken::new(),
+            reader: AtomicWaker::new(),
             stream: Mutex::default(),
         }
     }
 
-    /// The address of the peer.
-    pub(crate) fn peer(&self) -> IpAddr {
-        self.peer
-    }
-
-    /// Marks the connection as authenticated, which protects it from eviction.
+    /// Protects the connection from eviction.
     pub(crate) fn set_authenticated(&self) {
-        self.authenticated.store(true, Relaxed);
+        if !self.authenticated.swap(true, Relaxed) {
+            self.reader.wake();
+        }
     }
 
     /// Whether any request on it had a valid password.
@@ -70,33 +74,35 @@ impl ConnectInfo {
         }
     }
 
-    /// Records whether a write is blocked until the client reads.
+    /// Records whether a write waits for the client to read.
     pub(crate) fn set_write_blocked(&self, is_blocked: bool) {
-        self.write_blocked.store(is_blocked, Relaxed);
+        if self.is_write_blocked() != is_blocked {
+            self.write_blocked.store(is_blocked, Relaxed);
+            self.reader.wake();
+        }
     }
 
-    /// Whether a write is blocked until the client reads.
     pub(crate) fn is_write_blocked(&self) -> bool {
         self.write_blocked.load(Relaxed)
     }
 
-    /// Records that the connection ends because it was idle.
-    pub(crate) fn set_idle(&self) {
-        self.idle.store(true, Relaxed);
+    /// Completes when the connection has been idle for `idle_timeout`, or when its first request after `began` is late. A
+    /// request does not touch the timer. If the timer fires and the connection has been used meanwhile, it is set again.
+    pub(crate) async fn idle(&self, began: Instant, idle_timeout: Duration) {
+        loop {
+            let end = match self.last_used() {
+                Some(used) => used + idle_timeout,
+                None => began + FIRST_REQUEST_TIMEOUT.min(idle_timeout),
+            };
+            if end <= Instant::now() {
+                return self.idle.store(true, Relaxed);
+            }
+            sleep_until(end.into()).await;
+        }
     }
 
     /// Whether the connection ends because it was idle.
     pub(crate) fn is_idle(&self) -> bool {
         self.idle.load(Relaxed)
-    }
-
-    /// Hands the rest of the response to the server.
-    pub(crate) fn set_stream(&self, rest: Rest) {
-        *self.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(rest);
-    }
-
-    /// Takes what [`ConnectInfo::set_stream`] has handed over.
-    pub(crate) fn take_stream(&self) -> Option<Rest> {
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
