@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -10,12 +11,15 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::server::TlsStream;
 
-use super::{BoxError, Handler, Server, http1, http2};
+use super::{BoxError, Handler, MAX_HEAD, Server, http1, http2};
 use crate::certificates::Certificates;
 use crate::connection::{ConnectionState, FIRST_REQUEST_TIMEOUT};
 
 /// Maximum encrypted data that waits to be sent, in bytes.
 const BUFFER: usize = 4 * 1024;
+const PLAIN_HTTP: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 58\r\nConnection: close\r\n\r\n\
+    This port accepts HTTPS only: use https:// instead of http";
 
 /// TLS 1.2 and 1.3, with HTTP/2 and HTTP/1.
 pub(super) fn acceptor(certificates: &Certificates) -> anyhow::Result<TlsAcceptor> {
@@ -37,7 +41,15 @@ pub(super) async fn serve(
     server: &Server,
 ) -> Result<(), BoxError> {
     // Boxed, because a future keeps space for values that have moved out of it.
-    let handshake = Box::pin(timeout(FIRST_REQUEST_TIMEOUT, async { tls.accept(stream).await.map(Box::new) }));
+    let handshake = Box::pin(timeout(FIRST_REQUEST_TIMEOUT, async {
+        let mut first = [0];
+        stream.peek(&mut first).await?;
+        // TLS begins with the byte 22, the methods of HTTP with a letter.
+        if first[0].is_ascii_uppercase() {
+            return reject_plain(stream).await;
+        }
+        tls.accept(stream).await.map(Box::new)
+    }));
     let mut stream = tokio::select! {
         stream = handshake => stream??,
         () = server.closing.cancelled() => return Ok(()),
@@ -48,6 +60,14 @@ pub(super) async fn serve(
     } else {
         Box::pin(http1::serve(stream, async |stream| readable(stream).await, connection, handler, server)).await
     }
+}
+
+/// Answers a request in plain HTTP, and reads what the client sends, so that the answer is not lost in a reset.
+async fn reject_plain<T>(mut stream: TcpStream) -> io::Result<T> {
+    stream.write_all(PLAIN_HTTP).await?;
+    stream.shutdown().await?;
+    copy(&mut stream.take(MAX_HEAD as u64), &mut sink()).await?;
+    Err(io::Error::other("a request in plain HTTP"))
 }
 
 /// Completes when the client has sent something after the handshake.

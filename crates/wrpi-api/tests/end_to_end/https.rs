@@ -113,3 +113,15 @@ fn answers_400_if_it_cannot_redirect_without_a_host() {
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     }
 }
+
+#[test]
+fn tells_a_client_that_sends_plain_http_to_the_tls_port_in_words() {
+    let https = Https::start(&[]);
+    let mut connection = Connection::open(&https.address).unwrap();
+    connection.write("GET /v0/wrpi HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    let answer = connection.read(true).unwrap();
+    assert_eq!((answer.status, answer.body.contains("HTTPS only")), (400, true), "{}", answer.body);
+    assert!(connection.is_closed());
+    drop(connection);
+    assert_eq!(https.get(&mut https.open()).body, BODY);
+}
