@@ -99,7 +99,7 @@ impl Server {
             let connection = &place.connection;
             // Boxed, so that a connection takes only the memory of its own protocol.
             let serving = match acceptor {
-                None => http1::serve(stream, TcpStream::readable, connection, handler, &server).boxed(),
+                None => http1::serve(stream, http1::readable, connection, handler, &server).boxed(),
                 Some(acceptor) => tls::serve(stream, acceptor, connection, handler, &server).boxed(),
             };
             record(&place, place.until_evicted(serving).await);

@@ -12,6 +12,7 @@ use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::socket::Socket;
@@ -22,6 +23,11 @@ use crate::streams::tail;
 
 /// Maximum number of headers in a request. Browsers send far fewer.
 const MAX_HEADERS: usize = 64;
+
+/// Completes when there is something to read. `TcpStream::readable` may complete before.
+pub(super) async fn readable(socket: &TcpStream) -> io::Result<()> {
+    socket.peek(&mut [0]).await.map(drop)
+}
 
 /// Serves a connection until it ends, is idle, or the server closes. `readable` completes when the client has sent
 /// something.

@@ -73,5 +73,5 @@ async fn reject_plain<T>(mut stream: TcpStream) -> io::Result<T> {
 /// Completes when the client has sent something after the handshake.
 async fn readable(stream: &TlsStream<TcpStream>) -> io::Result<()> {
     let (socket, session) = stream.get_ref();
-    if session.wants_read() { socket.readable().await } else { Ok(()) }
+    if session.wants_read() { http1::readable(socket).await } else { Ok(()) }
 }
