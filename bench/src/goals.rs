@@ -80,9 +80,9 @@ pub(crate) fn measure(effort: &Effort) -> Result<Results> {
     let [http1, http2] = tls::memory(&system)?;
     rows.push(Row::median("resident memory, idle", 8.0, "MiB", &[idle / KIB / KIB]));
     for (measure, at_most, bytes) in [
-        ("… per idle keep-alive connection", 12.0, per_connection),
+        ("… per idle keep-alive connection", 16.0, per_connection),
         ("… per stream", 8.0, per_stream),
-        ("… per idle TLS connection, HTTP/1.1", 16.0, http1),
+        ("… per idle TLS connection, HTTP/1.1", 24.0, http1),
         ("… per idle TLS connection, HTTP/2", 16.0, http2),
     ] {
         rows.push(Row::median(measure, at_most, "KiB", &[bytes / KIB]));
