@@ -149,7 +149,7 @@ pub async fn serve(
     }
     tasks.spawn("public listener", public.clone().accept(listeners.public, None, routes(plain)));
     let router = admin::router(state.clone());
-    let probes = Arc::new(move |request, connection: &Arc<ConnectionState>| {
+    let probes = Arc::new(move |request: Request<Incoming>, connection: &Arc<ConnectionState>| {
         connection.touch(Instant::now());
         Either::Right(router.clone().call(request).map(|answered| Ok(answered?.map(Body::Right))).boxed())
     });
