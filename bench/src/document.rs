@@ -77,7 +77,15 @@ fn machine(load_before: f64) -> String {
         rustc = output_of("rustc", &["--version"]),
         packages = output_of(
             "dpkg-query",
-            &["--show", "--showformat", "${Package} ${Version}, ", "nginx", "redis-server", "wrk"]
+            &[
+                "--show",
+                "--showformat",
+                "${Package} ${Version}, ",
+                "nginx",
+                "libnginx-mod-nchan",
+                "redis-server",
+                "wrk"
+            ]
         )
         .trim_end_matches([',', ' ']),
     )

@@ -80,9 +80,9 @@ fn start_nginx(system: &System) -> Result<(Service, [Target; 3])> {
 /// Starts nginx with the module nchan, for `streams` streams and a publisher.
 pub(crate) fn start_nchan(system: &System, streams: usize) -> Result<(Service, Target)> {
     let port = free_port();
-    // nginx also uses connections of its own.
+    // nginx closes idle connections, such as the publisher's, when few of its connections are free.
     let configuration = include_str!("../peers/nchan.conf").replace("PORT", &port.to_string());
-    let configuration = configuration.replace("STREAMS", &(streams + 100).to_string());
+    let configuration = configuration.replace("STREAMS", &(2 * streams).to_string());
     let server = run_nginx(system, "nchan.conf", &configuration)?;
     let target = system.target("nginx with nchan", port, vec![server.id()]);
     let headers = [&target.headers[..], &[("Accept", "text/event-stream".to_owned())]].concat();
