@@ -41,10 +41,13 @@ export TF_VAR_app_password=$new TF_VAR_app_password_previous=$old
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$terraform" plan -input=false -out="$work/plan"
+advice="raise app_password_version in infra/terraform.tfvars by one."
+# Without TF_VAR_app_password_previous, this would store no previous password, even if one is still due.
+[ -n "$keep_old" ] || advice="$advice If the last run has stored it, run this instead: $terraform -chdir=infra apply"
 # Terraform cannot compare write-only values, so it stores a password only if its version has changed.
 "$terraform" show -json "$work/plan" | jq --exit-status '
   any(.resource_changes[]?; .address == "google_secret_manager_secret_version.app" and .change.actions != ["no-op"])
-' >/dev/null || fail "this plan stores no password: raise app_password_version in infra/terraform.tfvars by one."
+' >/dev/null || fail "this plan stores no password: $advice"
 read -rp "Apply this plan? Only 'yes' is accepted: " answer
 [ "$answer" = yes ] || fail "nothing was applied."
 "$terraform" apply -input=false "$work/plan"

@@ -129,13 +129,17 @@ def test_a_bad_password_is_refused_before_terraform_runs(root, first, second, sa
     assert said.encode() in terminal.shown and calls(root) == []
 
 
-def test_a_plan_that_stores_no_password_is_not_applied(root):
+@pytest.mark.parametrize("options", [[], ["--keep-old"]])
+def test_a_plan_that_stores_no_password_is_not_applied(root, options):
     change(root, ["no-op"])
-    terminal = start(root)
-    terminal.answer("New password: ", "x" * 20)
-    terminal.answer("New password, again: ", "x" * 20)
+    terminal = start(root, "infra/set-password.sh", *options)
+    for question, text in (("New password", "x" * 20), ("Old password", "old"))[:1 + len(options)]:
+        terminal.answer(f"{question}: ", text)
+        terminal.answer(f"{question}, again: ", text)
     assert terminal.ends() != 0
     assert b"raise app_password_version" in terminal.shown and calls(root) == ["plan", "show"]
+    # A plain apply would store no old password.
+    assert (b"run this instead: terraform -chdir=infra apply" in terminal.shown) == (not options)
     assert list((root / "tmp").iterdir()) == []
 
 
