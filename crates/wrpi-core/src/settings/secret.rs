@@ -170,7 +170,10 @@ mod tests {
         ] {
             let lookup = |name: &str| (name == "KEY_FILE").then(|| path.into());
             let shown = load(&lookup, |reader| Some(reader.secret("KEY", "none", "Key."))).unwrap_err().to_string();
-            assert_eq!(shown, format!("KEY_FILE names a file that cannot be read: {wrong}; allowed: {ALLOWED_IN_FILE}"));
+            assert_eq!(
+                shown,
+                format!("KEY_FILE names a file that cannot be read: {wrong}; allowed: {ALLOWED_IN_FILE}")
+            );
         }
         let endless = |name: &str| (name == "KEY_FILE").then(|| "/dev/zero".into());
         let shown = load(&endless, |reader| Some(reader.secret("KEY", "none", "Key."))).unwrap_err().to_string();
