@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::{DateTime, Utc};
 use rand::{Rng, RngExt};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
 use wrpi_core::store::{self, Resolver, Store};
 use wrpi_core::{Reading, Timestamp, Wrpi};
@@ -50,32 +50,31 @@ impl<R: Rng> Updater<R> {
     ///
     /// When the deadline has passed: the last failure, with the host, port and database number.
     pub async fn run_once(&mut self, deadline: Duration) -> Result<Reading> {
-        let end = Instant::now() + deadline;
         let backoff = ExponentialBuilder::new()
             .with_jitter()
             .with_min_delay(Duration::from_millis(100))
             .with_max_delay(Duration::from_secs(2))
             .without_max_times();
         let mut last_error = None;
-        for delay in backoff.build() {
-            match timeout_at(end, self.attempt()).await {
-                Ok(Ok(reading)) => return Ok(reading),
-                Ok(Err(error)) => {
-                    if last_error.is_none() {
-                        warn!(%error, "could not store a reading, retrying");
+        let attempts = async {
+            let mut delays = backoff.build();
+            loop {
+                match self.attempt().await {
+                    Ok(reading) => return reading,
+                    Err(error) => {
+                        if last_error.is_none() {
+                            warn!(%error, "could not store a reading, retrying");
+                        }
+                        last_error = Some(error);
                     }
-                    last_error = Some(error);
                 }
-                Err(_elapsed) => {
-                    last_error = self.unresolved().or(last_error);
-                    break;
-                }
+                sleep(delays.next().unwrap_or_default()).await;
             }
-            if Instant::now() + delay >= end {
-                break;
-            }
-            sleep(delay).await;
+        };
+        if let Ok(reading) = timeout(deadline, attempts).await {
+            return Ok(reading);
         }
+        let last_error = self.unresolved().or(last_error);
         let error = last_error.unwrap_or_else(|| self.no_answer());
         Err(error.context(format!("no reading stored within {deadline:?}")))
     }

@@ -100,9 +100,11 @@ fn reports_the_cause_and_the_address_in_one_line_after_the_deadline() {
     assert!(!output.contains(&password));
 
     redis.pause();
-    let (code, output) = run(&redis, &[deadline]);
-    assert_eq!(code, Some(1));
-    assert!(last_line(&output).contains(address.trim_end()), "{output}");
+    for (deadline, cause) in [("2s", "timed out"), ("500ms", "no answer")] {
+        let (code, output) = run(&redis, &[("UPDATE_DEADLINE", deadline)]);
+        assert_eq!(code, Some(1));
+        assert!(last_line(&output).contains(&format!("{address}{cause}")), "{output}");
+    }
     redis.resume();
 
     redis.kill();
