@@ -7,7 +7,7 @@ from pathlib import Path
 INFRA = Path(__file__).parent.parent
 CONFIGURATION = "".join(file.read_text() for file in INFRA.glob("*.tf"))
 # Sets of options, by name: the variables that differ from VARIABLES. The first one has the default of every option.
-OPTIONS = {
+OPTIONS: dict[str, dict] = {
     "default": {},
     "memorystore": {"memorystore": True},
     "unprotected": {"deletion_protection": False},
