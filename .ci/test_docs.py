@@ -1,5 +1,6 @@
 """Tests of `docs`, on pages that the tests write. Needs `bash` and `zsh`."""
 
+import signal
 import sys
 import tempfile
 import unittest
@@ -33,6 +34,10 @@ class Docs(unittest.TestCase):
     def assert_found(self, words, *parts):
         with self.subTest(parts):
             self.assertIn(words, problem(*parts) or "no problem")
+
+    def setUp(self):
+        # As where .ci/run starts it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def test_a_good_page_has_no_problem(self):
         self.assertIsNone(problem(

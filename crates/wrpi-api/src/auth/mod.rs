@@ -11,9 +11,9 @@ use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use icu_normalizer::ComposingNormalizerBorrowed;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
-use unicode_normalization::UnicodeNormalization;
 
 use crate::connection::ConnectionState;
 use crate::error::ApiError;
@@ -28,6 +28,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// `url` has its tables already.
+const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
+
 /// A password of the API, in NFC. It cannot be printed.
 #[derive(Clone, Debug)]
 pub struct Password(SecretString);
@@ -36,7 +39,7 @@ impl Password {
     /// `None` if the password is empty, since that protects nothing.
     pub fn new(password: SecretString) -> Option<Self> {
         let password = password.expose_secret();
-        (!password.is_empty()).then(|| Self(password.nfc().collect::<String>().into()))
+        (!password.is_empty()).then(|| Self(NFC.normalize(password).into_owned().into()))
     }
 
     /// Compares in a time that depends only on the length of the password, not on `candidate`.
@@ -86,7 +89,7 @@ fn basic_password(credentials: &[u8]) -> Option<Vec<u8>> {
     if !user_and_password.is_ascii()
         && let Ok(text) = str::from_utf8(&user_and_password)
     {
-        return Some(text.nfc().collect::<String>().into());
+        return Some(NFC.normalize(text).into_owned().into());
     }
     Some(user_and_password)
 }
