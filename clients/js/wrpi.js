@@ -1,4 +1,4 @@
-// Follows the readings of a WRPI API, in browsers and in Node 18 or newer. An ES module without dependencies.
+// Follows the readings of a WRPI API, in browsers and in Node 20 or newer. An ES module without dependencies.
 // docs/clients.md has a recipe, docs/api.md the contract.
 
 import { shared, sharingName } from "./tabs.js";
