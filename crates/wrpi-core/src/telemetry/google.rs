@@ -1,5 +1,5 @@
-//! One JSON object per line, with the field names that Google's Cloud Logging evaluates. It takes a line of standard error
-//! without `severity` for an error.
+//! One JSON object per line, with the field names that Google's Cloud Logging evaluates. It treats a line of standard
+//! error without `severity` as an error.
 
 use std::fmt;
 
