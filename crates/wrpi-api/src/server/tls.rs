@@ -2,7 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use httpdate::fmt_http_date;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -17,9 +19,9 @@ use crate::connection::{ConnectionState, FIRST_REQUEST_TIMEOUT};
 
 /// Maximum encrypted data that waits to be sent, in bytes.
 const BUFFER: usize = 4 * 1024;
-const PLAIN_HTTP: &[u8] =
-    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 58\r\nConnection: close\r\n\r\n\
-    This port accepts HTTPS only: use https:// instead of http";
+/// The answer to plain HTTP, after the status line and `Date`.
+const PLAIN_HTTP: &str = "Content-Type: text/plain\r\nContent-Length: 58\r\nConnection: close\r\n\r\n\
+                          This port accepts HTTPS only: use https:// instead of http";
 
 /// TLS 1.2 and 1.3, with HTTP/2 and HTTP/1.
 pub(super) fn acceptor(certificates: &Certificates) -> anyhow::Result<TlsAcceptor> {
@@ -64,7 +66,8 @@ pub(super) async fn serve(
 
 /// Answers a request in plain HTTP, and reads what the client sends, so that the answer is not lost in a reset.
 async fn reject_plain<T>(mut stream: TcpStream) -> io::Result<T> {
-    stream.write_all(PLAIN_HTTP).await?;
+    let date = fmt_http_date(SystemTime::now());
+    stream.write_all(format!("HTTP/1.1 400 Bad Request\r\nDate: {date}\r\n{PLAIN_HTTP}").as_bytes()).await?;
     stream.shutdown().await?;
     copy(&mut stream.take(MAX_HEAD as u64), &mut sink()).await?;
     Err(io::Error::other("a request in plain HTTP"))

@@ -121,6 +121,7 @@ fn tells_a_client_that_sends_plain_http_to_the_tls_port_in_words() {
     connection.write("GET /v0/wrpi HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     let answer = connection.read(true).unwrap();
     assert_eq!((answer.status, answer.body.contains("HTTPS only")), (400, true), "{}", answer.body);
+    assert!(answer.header("date").is_some());
     assert!(connection.is_closed());
     drop(connection);
     assert_eq!(https.get(&mut https.open()).body, BODY);
