@@ -32,6 +32,10 @@ fn closes_slow_clients_keeps_silent_streams_and_logs_a_bad_certificate_once() {
             not_before(9);
         });
         scope.spawn(|| {
+            drip(socket::connect(&https.address));
+            not_before(9);
+        });
+        scope.spawn(|| {
             let mut without_handshake = socket::connect(&https.address);
             assert_eq!(without_handshake.read(&mut [0]).unwrap(), 0, "the connection ends");
             not_before(9);
