@@ -10,9 +10,10 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
 /// Maximum number of remembered clients, about 20 MB. The least recently seen ones are evicted.
@@ -55,14 +56,14 @@ impl Throttle {
 
     /// Refuses the client while its bucket is empty.
     pub(super) fn check(&self, client: IpAddr, now: Instant) -> Result<(), Throttled> {
-        self.clients.get(&client).map_or(Ok(()), |client| lock(&client).check(self.limit, now))
+        self.clients.get(&client).map_or(Ok(()), |client| client.lock().check(self.limit, now))
     }
 
     /// Records a wrong `password`, or refuses the client like [`Throttle::check`].
     pub(super) fn record_wrong(&self, client: IpAddr, password: &[u8], now: Instant) -> Result<(), Throttled> {
         let new = || Ok::<_, std::convert::Infallible>(Arc::new(Mutex::new(Client::new(now))));
         let Ok(client) = self.clients.get_or_insert_with(&client, new);
-        lock(&client).record_wrong(self.hasher.hash_one(password), self.limit, now)
+        client.lock().record_wrong(self.hasher.hash_one(password), self.limit, now)
     }
 }
 
@@ -92,11 +93,6 @@ impl Client {
         self.full_at = self.full_at.max(now) + limit.refill;
         Ok(())
     }
-}
-
-/// Ignores poisoning: a panic cannot leave a client in an inconsistent state.
-fn lock(client: &Mutex<Client>) -> MutexGuard<'_, Client> {
-    client.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

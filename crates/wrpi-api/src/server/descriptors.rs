@@ -10,6 +10,7 @@ const ADMIN_CONNECTIONS: u64 = 256;
 /// descriptors an eighth of them, but at least [`MIN_RESERVED`].
 const RESERVED: u64 = 64;
 const MIN_RESERVED: u64 = 32;
+
 /// How many connections the listeners may hold.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Limits {
