@@ -3,7 +3,8 @@
 //! Some clients open 100 streams before they know the server's limit (RFC 9113, section 6.5.2, recommends no lower one).
 //! Each takes memory until the client has accepted its response. So until a request had the password, the server reads
 //! little at a time, and nothing while [`MAX_UNSENT`] responses are unsent. This delays such a client and refuses nothing.
-//! A client that never accepts the responses is idle.
+//! A client that never accepts the responses is idle. So is one that asks for `/openapi.json` nine times at once without
+//! having enlarged the connection's window: the server does not read that the window has grown again.
 //!
 //! The library also keeps what it has read: a header field that the client marks as repeated keeps the whole buffer around
 //! it. So a connection without the password ends gracefully after [`MAX_RECEIVED`], and the client opens another one.
