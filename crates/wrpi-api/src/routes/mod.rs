@@ -26,7 +26,7 @@ use crate::middleware::https::Https;
 use crate::middleware::request_id::{self, X_REQUEST_ID};
 use crate::middleware::{copy, cors, strict_http, track};
 use crate::state::AppState;
-use Handler::{Protected, Public};
+use Endpoint::{Protected, Public};
 
 /// The body of a response: whole, or a stream.
 pub(crate) type Body = Either<Full<Bytes>, axum::body::Body>;
@@ -35,7 +35,7 @@ pub(crate) type ResponseFuture = Ready<Result<Response<Body>, Infallible>>;
 
 /// Every public route, the most requested first. The index, the labels of metrics and log lines, and the series that
 /// start at 0 come from this table.
-static ROUTES: &[(&str, Handler)] = &[
+static ROUTES: &[(&str, Endpoint)] = &[
     (READING, Protected(reading::reading)),
     ("/v0/wrpi/stream", Protected(stream::stream)),
     ("/", Public(&documents::INDEX)),
@@ -43,7 +43,7 @@ static ROUTES: &[(&str, Handler)] = &[
 ];
 
 /// What answers GET and HEAD of a route.
-enum Handler {
+enum Endpoint {
     /// The same document for everyone.
     Public(&'static LazyLock<Document>),
     /// A function that gets only requests with the password.
@@ -60,8 +60,8 @@ pub(crate) struct Routes {
 
 impl Routes {
     pub(crate) fn new(state: Arc<AppState>, https: Https) -> Self {
-        for (path, handler) in ROUTES {
-            if matches!(handler, Protected(_)) {
+        for (path, endpoint) in ROUTES {
+            if matches!(endpoint, Protected(_)) {
                 state.metrics.start_at_zero(path);
             }
         }
@@ -73,7 +73,7 @@ impl Routes {
         let now = Instant::now();
         connection.touch(now);
         let route = ROUTES.iter().find(|(path, _)| *path == request.uri().path());
-        let response = self.answer(route.map(|(_, handler)| handler), &request, connection, now);
+        let response = self.answer(route.map(|(_, endpoint)| endpoint), &request, connection, now);
         let response = self.complete(&request, response.unwrap_or_else(|error| error.response().map(Body::Left)));
         // Clients must not be able to create labels.
         let label = route.map_or("other", |(path, _)| path);
@@ -83,7 +83,7 @@ impl Routes {
 
     fn answer(
         &self,
-        handler: Option<&Handler>,
+        endpoint: Option<&Endpoint>,
         request: &Request<Incoming>,
         connection: &Arc<ConnectionState>,
         now: Instant,
@@ -92,7 +92,7 @@ impl Routes {
         if let Some(redirect) = self.https.redirect(request) {
             return Ok(redirect?.map(Body::Left));
         }
-        match (request.method(), handler) {
+        match (request.method(), endpoint) {
             (&Method::OPTIONS, _) => Ok(cors::preflight(request.headers()).map(Body::Left)),
             (_, None) => Err(ApiError::NotFound),
             (&Method::GET | &Method::HEAD, Some(Public(document))) => {
