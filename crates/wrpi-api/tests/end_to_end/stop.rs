@@ -49,7 +49,9 @@ fn answers_an_unfinished_request_and_accepts_no_connection() {
 
 #[test]
 fn answers_an_unfinished_request_after_sighup_too() {
-    let (mut api, _redis) = Api::start(&[]);
+    let redis = Redis::start();
+    // The test itself may run under nohup.
+    let mut api = Api::wrapped(&["env", "--default-signal=HUP"], &redis, &[]);
     let mut slow = Connection::open(&api.address).unwrap();
     slow.write("GET / HTTP/1.1\r\nHost: test\r\n").unwrap();
     // The first byte is read before the signal.
