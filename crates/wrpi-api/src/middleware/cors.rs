@@ -1,5 +1,6 @@
 //! Controls which pages may call the API from a browser (the CORS protocol of the Fetch standard).
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::Router;
@@ -62,20 +63,25 @@ impl AllowedOrigins {
     }
 }
 
-/// The response to an OPTIONS with the headers `request`: a page may send GET and HEAD with any headers.
-/// [`AllowedOrigins::headers`] are added as to every response.
-pub(crate) fn preflight(request: &HeaderMap) -> Response<Full<Bytes>> {
+/// Knows the CORS protocol, and no route.
+static CORS: LazyLock<Router> = LazyLock::new(|| {
     let cors = CorsLayer::new()
         .allow_methods([Method::GET, Method::HEAD])
         .allow_headers(AllowHeaders::mirror_request())
         .max_age(PREFLIGHT_MAX_AGE)
         .vary(Vary::list([]));
+    Router::new().layer(cors)
+});
+
+/// The response to an OPTIONS with the headers `request`: a page may send GET and HEAD with any headers.
+/// [`AllowedOrigins::headers`] are added as to every response.
+pub(crate) fn preflight(request: &HeaderMap) -> Response<Full<Bytes>> {
     let mut options = Request::new(Body::empty());
     *options.method_mut() = Method::OPTIONS;
     options.headers_mut().extend(
         request.get(ACCESS_CONTROL_REQUEST_HEADERS).map(|requested| (ACCESS_CONTROL_REQUEST_HEADERS, copy(requested))),
     );
-    let Some(Ok(answered)) = Router::new().layer(cors).call(options).now_or_never() else {
+    let Some(Ok(answered)) = CORS.clone().call(options).now_or_never() else {
         unreachable!("a preflight waits for nothing")
     };
     let mut response = Response::new(Full::default());

@@ -44,8 +44,8 @@ pub(in crate::server) struct Backpressure {
 #[derive(Clone)]
 pub(super) struct Streams(pub(super) Arc<Backpressure>);
 
-/// An open stream.
-struct Open(Arc<Backpressure>);
+/// A response that is not complete.
+struct Unsent(Arc<Backpressure>);
 
 impl Backpressure {
     pub(super) fn new(connection: Arc<ConnectionState>) -> Arc<Self> {
@@ -93,15 +93,15 @@ impl Backpressure {
 impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
         self.0.unsent.fetch_add(1, Relaxed);
-        let open = Open(self.0.clone());
+        let unsent = Unsent(self.0.clone());
         tokio::spawn(async move {
             stream.await;
-            drop(open);
+            drop(unsent);
         });
     }
 }
 
-impl Drop for Open {
+impl Drop for Unsent {
     fn drop(&mut self) {
         self.0.unsent.fetch_sub(1, Relaxed);
         self.0.connection.reader.wake();
